@@ -1,0 +1,1 @@
+"""Clips to captions: what is seen, heard and said, and one fused caption that cites them."""

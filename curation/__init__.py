@@ -1,0 +1,1 @@
+"""Raw videos to semantic clips: probe, detect, cut, deduplicate."""

@@ -1,0 +1,1 @@
+"""What every folder may import: records, ids, storage, commits, the stage contract."""

@@ -1,0 +1,29 @@
+"""What a stage may touch besides its input: the run's storage, its media, and scratch space."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from curation.base.media_store import MediaStore
+from curation.base.storage import Storage
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Given to every stage by the runner; `scratch` is a folder on this node, for this process."""
+
+    storage: Storage
+    media: MediaStore
+    scratch: Path
+
+    @classmethod
+    def open(cls, run_url: str, scratch_root: str | None = None) -> Workspace:
+        """A workspace on a run; scratch goes below `scratch_root` or the system's temporary folder."""
+        root = Path(scratch_root or tempfile.gettempdir())
+        root.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f"cliploom-{os.getpid()}-", dir=root))
+        storage = Storage(run_url)
+        return cls(storage=storage, media=MediaStore(storage), scratch=scratch)

@@ -1,0 +1,1 @@
+"""Fused clips to WebDataset shards (`writing`), and shards to samples (`reading`)."""
