@@ -11,8 +11,9 @@ from curation.base.records import Part, Record, untracked
 
 @dataclass(frozen=True, kw_only=True)
 class Input(Record):
-    """A file found at discovery. `fingerprint` is its mtime in ns, or its etag; `batch` counts the
-    discoveries of the run, so that the order of arrival is known for ever."""
+    """A file found at discovery, known by its URI. `fingerprint` is its mtime in ns, or its etag: a
+    changed one calls for another look, which redoes nothing if the content is the same. `batch`
+    counts the discoveries of the run, so that the order of arrival is known for ever."""
 
     TABLE: ClassVar[str] = "inputs"
 

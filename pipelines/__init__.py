@@ -1,0 +1,1 @@
+"""The DAGs, the executors that run them, and the one command."""

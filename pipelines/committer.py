@@ -1,0 +1,113 @@
+"""The one place of a run through which results reach the ledger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from curation.base.ledger import Ledger, Result, UnitRow
+from curation.base.lease import Lease
+from curation.base.records import digest_records, from_arrow
+from curation.base.rejects import Reason, Rejected
+from curation.base.tables import Tables, rows
+from pipelines.dag import Dag
+
+FLUSH_EVERY_S = 2.0
+FLUSH_ABOVE = 512
+
+
+class Committer:
+    """Takes results from executors, appends them in batches, and tells `on_commit` of each.
+
+    `claims` maps the record ids of distinct nodes to the unit that has them (and how to name it).
+    """
+
+    def __init__(self, dag: Dag, ledger: Ledger, lease: Lease, on_commit: Callable[[UnitRow], None]) -> None:
+        self._dag = dag
+        self._ledger = ledger
+        self._lease = lease
+        self._on_commit = on_commit
+        self._flushed_at = time.monotonic()
+        self.claims: dict[str, dict[str, tuple[str, str]]] = {}
+
+    def load_claims(self, tables: Tables, units: set[str]) -> None:
+        """Learn who has which record of the distinct nodes, from the results that count."""
+        for node in self._dag:
+            if not node.distinct:
+                continue
+            cls = node.stage.output
+            attempts = [row.attempt for row in self._ledger.all_current(node.name) if row.unit in units]
+            table = tables.read_attempts(cls, attempts)
+            names = {
+                record.record_id: (unit, str(getattr(record, "uri", unit)))
+                for record, unit in zip(
+                    from_arrow(cls, table), table.column("unit").to_pylist(), strict=True
+                )
+            }
+            self.claims[node.name] = names
+
+    def commit(self, result: Result) -> Result:
+        """Take a result; what another unit already has is turned into a reject first."""
+        if self._dag[result.row.stage].distinct:
+            result = self._distinct(result)
+        self._ledger.add(result)
+        self._on_commit(result.row)
+        self.tick()
+        return result
+
+    def claim(self, node: str, record_id: str, unit: str, name: str) -> str | None:
+        """Claim a record id for a unit; the name of the unit that already has it, or None."""
+        owner, owner_name = self.claims.setdefault(node, {}).setdefault(record_id, (unit, name))
+        return None if owner == unit else owner_name
+
+    def tick(self) -> None:
+        """Append the batch if it is large or old enough."""
+        due = time.monotonic() - self._flushed_at > FLUSH_EVERY_S
+        if self._ledger.num_pending and (due or self._ledger.num_pending > FLUSH_ABOVE):
+            self.flush()
+
+    def flush(self) -> None:
+        """Append the batch now."""
+        self._ledger.flush(self._lease)
+        self._flushed_at = time.monotonic()
+
+    def _distinct(self, result: Result) -> Result:
+        row = result.row
+        cls = self._dag[row.stage].stage.output
+        records = from_arrow(cls, result.tables[cls.TABLE])
+        kept, rejects = [], from_arrow(Rejected, result.tables[Rejected.TABLE])
+        for record in records:
+            owner = self.claim(row.stage, record.record_id, row.unit, str(getattr(record, "uri", row.unit)))
+            if owner is None:
+                kept.append(record)
+            else:
+                rejects += [duplicate_source(row.stage, parent, owner) for parent in record.parent_ids]
+        if len(kept) == len(records):
+            return result
+        return replace(
+            result,
+            row=replace(
+                row,
+                output_digest=digest_records(kept),
+                committed=len({parent for record in kept for parent in record.parent_ids}),
+                rejected=len({reject.parent_id for reject in rejects}),
+                outputs=len(kept),
+            ),
+            tables={
+                **result.tables,
+                cls.TABLE: rows(cls, kept, row.unit, row.stage_key, row.attempt),
+                Rejected.TABLE: rows(Rejected, rejects, row.unit, row.stage_key, row.attempt),
+            },
+        )
+
+
+def duplicate_source(stage: str, input_id: str, owner: str) -> Rejected:
+    """The reject of an input whose content another input has."""
+    return Rejected(
+        rejected_id=input_id,
+        parent_id=input_id,
+        stage=stage,
+        reason=Reason.DUPLICATE_SOURCE,
+        detail=f"same content as {owner}, which is processed instead; nothing to do",
+    )

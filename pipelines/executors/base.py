@@ -1,0 +1,60 @@
+"""What an executor is given and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from curation.base.ledger import Ledger, Result
+from curation.base.tables import Tables
+from pipelines.assess import Ignore, UnitState
+from pipelines.dag import Dag, Segment
+from pipelines.scope import Scope
+
+
+class StageFailed(RuntimeError):
+    """A programming error inside a stage; `report` is the worker's traceback."""
+
+    def __init__(self, stage: str, unit: str, report: str) -> None:
+        super().__init__(f"stage '{stage}' failed on unit {unit}:\n{report}")
+
+
+@dataclass(frozen=True)
+class Work:
+    """A segment's open units and what is needed to run them.
+
+    `commit` takes each result as it comes (possibly in another order than the units) and says what
+    was really committed: a result whose records another unit had first comes back as a reject.
+    `claim` asks for that beforehand (node, record id, unit, name -> the other's name, or None).
+    `ignore` marks results that must be made again.
+    `postpone` notes that a stage stays pending for a unit after passing faults.
+    """
+
+    dag: Dag
+    segment: Segment
+    keys: Mapping[str, str]
+    run_id: str
+    ledger: Ledger
+    tables: Tables
+    scope: Scope
+    todo: Sequence[UnitState]
+    ignore: Ignore | None
+    commit: Callable[[Result], Result]
+    claim: Callable[[str, str, str, str], str | None]
+    postpone: Callable[[str, str, str], None]
+    tick: Callable[[], None]
+
+
+class Executor(Protocol):
+    """Runs the open units of a segment of Maps and Joins."""
+
+    def run(self, work: Work) -> None:
+        """Run every open unit as far as it will go.
+
+        Raises:
+            StageFailed: a stage has a programming error; results committed so far stand.
+        """
+
+    def close(self) -> None:
+        """End all workers."""

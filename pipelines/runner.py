@@ -1,0 +1,161 @@
+"""Running a pipeline: discover inputs, run each segment, commit, and sum up."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import yaml
+
+from curation.base.ids import attempt_id
+from curation.base.ledger import Result, UnitRow
+from curation.base.lease import Lease
+from curation.base.workspace import Workspace
+from curation.discover import InputTable, find_inputs
+from pipelines.assess import Assessment, Ignore
+from pipelines.committer import Committer
+from pipelines.dag import Dag, Segment
+from pipelines.executors.base import Executor, Work
+from pipelines.progress import Progress
+from pipelines.reduction import run_reduce
+from pipelines.run_view import RunView
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class RunOutcome:
+    """What a run did. `postponed` are (stage, unit, fault) that stay pending; `executed` counts the
+    results of this run, 0 where nothing was left to do."""
+
+    run_id: str
+    executed: int = 0
+    postponed: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+class Runner:
+    """Drives one run under its lease. `say` prints a line for the user."""
+
+    def __init__(
+        self, dag: Dag, workspace: Workspace, executor: Executor, progress: Progress, say: Say
+    ) -> None:
+        self._dag = dag
+        self._workspace = workspace
+        self._executor = executor
+        self._progress = progress
+        self._say = say
+
+    def run(
+        self,
+        paths: Sequence[str],
+        settings: Mapping[str, Any],
+        lease: Lease,
+        *,
+        limit: int | None = None,
+        ignore: Ignore | None = None,
+    ) -> RunOutcome:
+        """Bring the run up to date with its inputs and config.
+
+        `settings` are saved with the run. `ignore` marks results that must be made again.
+
+        Raises:
+            NoInput: a path holds no files.
+            LeaseTaken: another process is committing to the run.
+            StageFailed: a stage has a programming error.
+        """
+        outcome = RunOutcome(run_id=time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + attempt_id()[-6:])
+        view = RunView.open(self._dag, self._workspace, limit)
+        found = find_inputs(paths, exclude=[self._workspace.storage.url])
+        InputTable(view.tables).add(found, outcome.run_id)
+        self._save(outcome.run_id, paths, limit, settings)
+        committer = Committer(self._dag, view.ledger, lease, lambda row: self._count(row, outcome))
+        for segment in self._dag.segments():
+            try:
+                if segment.is_reduce:
+                    self._reduce(segment, view, committer, outcome)
+                else:
+                    self._stream(segment, view, committer, outcome, ignore)
+            finally:
+                committer.flush()
+            if outcome.postponed:
+                break
+        return outcome
+
+    def _stream(
+        self,
+        segment: Segment,
+        view: RunView,
+        committer: Committer,
+        outcome: RunOutcome,
+        ignore: Ignore | None,
+    ) -> None:
+        """A segment of Maps and Joins: run what is open, then name again what became true again."""
+        before = view.assess(segment, ignore)
+        self._explain(segment, before)
+        self._progress.begin(before.counts)
+        scope = view.scope(segment)
+        if before.todo and scope is not None:
+            committer.load_claims(view.tables, set(scope.units()))
+            self._executor.run(
+                Work(
+                    dag=self._dag,
+                    segment=segment,
+                    keys=view.keys,
+                    run_id=outcome.run_id,
+                    ledger=view.ledger,
+                    tables=view.tables,
+                    scope=scope,
+                    todo=before.todo,
+                    ignore=ignore,
+                    commit=committer.commit,
+                    claim=committer.claim,
+                    postpone=lambda *fault: outcome.postponed.append(fault),
+                    tick=self._tick(committer),
+                )
+            )
+            before = view.assess(segment)
+        for row in before.stale:
+            view.ledger.add(Result(row=replace(row, run_id=outcome.run_id), attempt=None, tables={}))
+
+    def _reduce(self, segment: Segment, view: RunView, committer: Committer, outcome: RunOutcome) -> None:
+        node = segment.nodes[0]
+        scope = view.scope(segment)
+        units = scope.units() if scope is not None else {}
+        found = run_reduce(
+            self._dag, node, view.keys[node.name], outcome.run_id, view.ledger, view.tables,
+            self._workspace, units,
+        )
+        if isinstance(found, Result):
+            committer.commit(found)
+        elif found is not view.ledger.current(node.name, found.unit):
+            view.ledger.add(Result(row=replace(found, run_id=outcome.run_id), attempt=None, tables={}))
+
+    def _explain(self, segment: Segment, before: Assessment) -> None:
+        """Say which results a changed config or input makes anew."""
+        changed = {name: count.units_changed for name, count in before.counts.items() if count.units_changed}
+        if changed:
+            parts = ", ".join(f"{name} ({units})" for name, units in changed.items())
+            self._say(f"config or inputs changed: redoing, as far as their inputs change, {parts}")
+
+    def _count(self, row: UnitRow, outcome: RunOutcome) -> None:
+        outcome.executed += 1
+        downstream = [node.name for node in self._dag if node.inputs.get(node.primary) == row.stage]
+        self._progress.committed(row, downstream)
+
+    def _tick(self, committer: Committer) -> Callable[[], None]:
+        def tick() -> None:
+            committer.tick()
+            self._progress.tick()
+
+        return tick
+
+    def _save(
+        self, run_id: str, paths: Sequence[str], limit: int | None, settings: Mapping[str, Any]
+    ) -> None:
+        """Keep the resolved config with the run."""
+        header = {"run_id": run_id, "inputs": list(paths), "limit": limit}
+        text = yaml.safe_dump({**header, **json.loads(json.dumps(settings))}, sort_keys=False)
+        self._workspace.storage.write_bytes(f"runs/{run_id}.yaml", text.encode())
