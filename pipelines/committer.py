@@ -13,6 +13,9 @@ from curation.base.rejects import Reason, Rejected
 from curation.base.tables import Tables, rows
 from pipelines.dag import Dag
 
+Claims = dict[str, dict[str, tuple[str, str]]]
+"""Distinct node -> record id -> (unit that has it, what to call that unit)."""
+
 FLUSH_EVERY_S = 2.0
 FLUSH_ABOVE = 512
 
@@ -20,7 +23,7 @@ FLUSH_ABOVE = 512
 class Committer:
     """Takes results from executors, appends them in batches, and tells `on_commit` of each.
 
-    `claims` maps the record ids of distinct nodes to the unit that has them (and how to name it).
+    `claims` says which unit has which record of the distinct nodes.
     """
 
     def __init__(self, dag: Dag, ledger: Ledger, lease: Lease, on_commit: Callable[[UnitRow], None]) -> None:
@@ -29,7 +32,7 @@ class Committer:
         self._lease = lease
         self._on_commit = on_commit
         self._flushed_at = time.monotonic()
-        self.claims: dict[str, dict[str, tuple[str, str]]] = {}
+        self.claims: Claims = {}
 
     def load_claims(self, tables: Tables, units: set[str]) -> None:
         """Learn who has which record of the distinct nodes, from the results that count."""
@@ -49,17 +52,11 @@ class Committer:
 
     def commit(self, result: Result) -> Result:
         """Take a result; what another unit already has is turned into a reject first."""
-        if self._dag[result.row.stage].distinct:
-            result = self._distinct(result)
+        result = keep_first(self._dag, result, self.claims)
         self._ledger.add(result)
         self._on_commit(result.row)
         self.tick()
         return result
-
-    def claim(self, node: str, record_id: str, unit: str, name: str) -> str | None:
-        """Claim a record id for a unit; the name of the unit that already has it, or None."""
-        owner, owner_name = self.claims.setdefault(node, {}).setdefault(record_id, (unit, name))
-        return None if owner == unit else owner_name
 
     def tick(self) -> None:
         """Append the batch if it is large or old enough."""
@@ -72,37 +69,43 @@ class Committer:
         self._ledger.flush(self._lease)
         self._flushed_at = time.monotonic()
 
-    def _distinct(self, result: Result) -> Result:
-        row = result.row
-        cls = self._dag[row.stage].stage.output
-        records = from_arrow(cls, result.tables[cls.TABLE])
-        kept, rejects = [], from_arrow(Rejected, result.tables[Rejected.TABLE])
-        for record in records:
-            owner = self.claim(row.stage, record.record_id, row.unit, str(getattr(record, "uri", row.unit)))
-            if owner is None:
-                kept.append(record)
-            else:
-                rejects += [duplicate_source(row.stage, parent, owner) for parent in record.parent_ids]
-        if len(kept) == len(records):
-            return result
-        return replace(
-            result,
-            row=replace(
-                row,
-                output_digest=digest_records(kept),
-                committed=len({parent for record in kept for parent in record.parent_ids}),
-                rejected=len({reject.parent_id for reject in rejects}),
-                outputs=len(kept),
-            ),
-            tables={
-                **result.tables,
-                cls.TABLE: rows(cls, kept, row.unit, row.stage_key, row.attempt),
-                Rejected.TABLE: rows(Rejected, rejects, row.unit, row.stage_key, row.attempt),
-            },
-        )
+
+def keep_first(dag: Dag, result: Result, claims: Claims) -> Result:
+    """The result, less the records of a distinct node that another unit has claimed before."""
+    row = result.row
+    if not dag[row.stage].distinct:
+        return result
+    cls = dag[row.stage].stage.output
+    records = from_arrow(cls, result.tables[cls.TABLE])
+    kept, rejects = [], from_arrow(Rejected, result.tables[Rejected.TABLE])
+    taken = claims.setdefault(row.stage, {})
+    for record in records:
+        name = str(getattr(record, "uri", row.unit))
+        owner, owner_name = taken.setdefault(record.record_id, (row.unit, name))
+        if owner == row.unit:
+            kept.append(record)
+        else:
+            rejects += [_duplicate_source(row.stage, parent, owner_name) for parent in record.parent_ids]
+    if len(kept) == len(records):
+        return result
+    return replace(
+        result,
+        row=replace(
+            row,
+            output_digest=digest_records(kept),
+            committed=len({parent for record in kept for parent in record.parent_ids}),
+            rejected=len({reject.parent_id for reject in rejects}),
+            outputs=len(kept),
+        ),
+        tables={
+            **result.tables,
+            cls.TABLE: rows(cls, kept, row.unit, row.stage_key, row.attempt),
+            Rejected.TABLE: rows(Rejected, rejects, row.unit, row.stage_key, row.attempt),
+        },
+    )
 
 
-def duplicate_source(stage: str, input_id: str, owner: str) -> Rejected:
+def _duplicate_source(stage: str, input_id: str, owner: str) -> Rejected:
     """The reject of an input whose content another input has."""
     return Rejected(
         rejected_id=input_id,

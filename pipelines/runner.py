@@ -111,7 +111,7 @@ class Runner:
                     todo=before.todo,
                     ignore=ignore,
                     commit=committer.commit,
-                    claim=committer.claim,
+                    claims=committer.claims,
                     postpone=lambda *fault: outcome.postponed.append(fault),
                     tick=self._tick(committer),
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -35,6 +35,9 @@ class Scope(Protocol):
     def load(self, units: Sequence[str]) -> dict[str, bytes]:
         """The records that enter some units, as Arrow IPC."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """What `scope_from_dict` needs to make it anew on another node."""
+
 
 class InputScope:
     """A unit is one discovered file."""
@@ -50,6 +53,10 @@ class InputScope:
     def load(self, units: Sequence[str]) -> dict[str, bytes]:
         """The Input record of each unit."""
         return {unit: ipc_bytes(to_arrow(Input, [self._inputs[unit]])) for unit in units}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The name alone: Input records travel with their units."""
+        return {"kind": "inputs", "name": self.name}
 
 
 class GroupScope:
@@ -86,3 +93,14 @@ class GroupScope:
             found.sort(key=lambda record: record.record_id)
             loaded[unit] = ipc_bytes(to_arrow(self._cls, found))
         return loaded
+
+    def to_dict(self) -> dict[str, Any]:
+        """Which records of which attempt, grouped by which field."""
+        return {"kind": "group", "name": self.name, "field": self._field, "attempt": self._attempt}
+
+
+def scope_from_dict(values: Mapping[str, Any], dag: Dag, tables: Tables) -> Scope:
+    """A scope as it was described by `to_dict`."""
+    if values["kind"] == "inputs":
+        return InputScope(values["name"], ())
+    return GroupScope(dag, values["name"], values["field"], values["attempt"], tables)

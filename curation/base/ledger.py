@@ -92,13 +92,22 @@ class Result:
 class Ledger:
     """The units table in memory, and the batch of results that will be appended to it next."""
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables | None) -> None:
         self._tables = tables
         self._rows: dict[str, dict[str, list[UnitRow]]] = defaultdict(dict)
         self._pending: list[Result] = []
 
+    @classmethod
+    def of(cls, rows: Iterable[UnitRow]) -> Ledger:
+        """A ledger of some rows, to look things up in; it has no table to append to."""
+        ledger = cls(None)
+        for row in rows:
+            ledger._remember(row)
+        return ledger
+
     def load(self) -> None:
         """Read the table as it stands."""
+        assert self._tables is not None
         self._rows.clear()
         table = self._tables.read(UnitRow.TABLE)
         if table is not None:
@@ -148,6 +157,7 @@ class Ledger:
         batch, self._pending = self._pending, []
         if not batch:
             return 0
+        assert self._tables is not None
         by_table: dict[str, list[pa.Table]] = defaultdict(list)
         for result in batch:
             for name, table in result.tables.items():

@@ -9,6 +9,7 @@ from typing import Protocol
 from curation.base.ledger import Ledger, Result
 from curation.base.tables import Tables
 from pipelines.assess import Ignore, UnitState
+from pipelines.committer import Claims
 from pipelines.dag import Dag, Segment
 from pipelines.scope import Scope
 
@@ -26,7 +27,7 @@ class Work:
 
     `commit` takes each result as it comes (possibly in another order than the units) and says what
     was really committed: a result whose records another unit had first comes back as a reject.
-    `claim` asks for that beforehand (node, record id, unit, name -> the other's name, or None).
+    `claims` is what that decision rests on.
     `ignore` marks results that must be made again.
     `postpone` notes that a stage stays pending for a unit after passing faults.
     """
@@ -41,7 +42,7 @@ class Work:
     todo: Sequence[UnitState]
     ignore: Ignore | None
     commit: Callable[[Result], Result]
-    claim: Callable[[str, str, str, str], str | None]
+    claims: Claims
     postpone: Callable[[str, str, str], None]
     tick: Callable[[], None]
 

@@ -9,12 +9,20 @@ import pytest
 
 from curation.base.lease import Lease, LeaseTaken
 from curation.base.workspace import Workspace
-from pipelines.executors.base import StageFailed
+from pipelines.executors.base import Executor, StageFailed
 from pipelines.executors.local import LocalExecutor
 from pipelines.progress import JsonProgress
 from pipelines.run_view import RunView
 from pipelines.runner import Runner, RunOutcome
 from tests.engine import toy
+
+
+def make_executor(kind: str, start: dict[str, Any], workspace: Workspace) -> Executor:
+    if kind == "local":
+        return LocalExecutor(2, start, workspace)
+    from pipelines.executors.ray import RayExecutor
+
+    return RayExecutor(start, None)
 
 
 class Toy:
@@ -30,7 +38,7 @@ class Toy:
     def write(self, name: str, text: str) -> None:
         (self.inputs / name).write_text(text)
 
-    def run(self, ignore: Any = None, **config: bool) -> RunOutcome:
+    def run(self, ignore: Any = None, executor_kind: str = "local", **config: bool) -> RunOutcome:
         workspace = Workspace.open(self.run_url, self.scratch)
         start = {
             "run_url": self.run_url,
@@ -38,7 +46,7 @@ class Toy:
             "config": config,
             "builder": "tests.engine.toy:build",
         }
-        executor = LocalExecutor(2, start, workspace)
+        executor = make_executor(executor_kind, start, workspace)
         dag = toy.build(config, workspace)
         try:
             with Lease(workspace.storage) as lease:

@@ -1,0 +1,45 @@
+"""Turning users' mistakes into one message and the right exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from pipelines.cli import FAILED, USAGE
+
+
+class BadUsage(click.ClickException):
+    """A mistake in the command or the config."""
+
+    exit_code = USAGE
+
+    def show(self, file: object = None) -> None:
+        """Print the message on stderr."""
+        click.echo(f"cliploom: {self.message}", err=True)
+
+
+class WorkFailed(BadUsage):
+    """The command was right; the work failed."""
+
+    exit_code = FAILED
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """Report a `ValueError` (a user's mistake) as bad usage, what stands in the way as failed work.
+
+    Anything else is a programming error and keeps its traceback.
+    """
+    from curation.base.lease import LeaseTaken
+
+    try:
+        yield
+    except LeaseTaken as error:
+        raise WorkFailed(str(error)) from None
+    except ValueError as error:
+        raise BadUsage(str(error)) from None
+    except (PermissionError, FileNotFoundError, NotADirectoryError) as error:
+        place = f"{error.filename}: " if error.filename else ""
+        raise WorkFailed(f"{place}{error.strerror or error}") from None

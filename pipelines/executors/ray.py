@@ -1,0 +1,255 @@
+"""The Ray executor: the same units streaming through one actor pool per stage (Ray Data).
+
+The only file that imports ray. A row is a unit reference: its digests and small records, never media.
+Stages of a segment follow one another in topological order, so side-by-side stages take turns on a
+unit while different units fill all pools. Every result is posted to a mailbox as soon as its stage is
+done; the driver, which holds the lease, commits from there.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import tempfile
+import threading
+import time
+import traceback
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+import ray
+from ray.data import ActorPoolStrategy
+
+from curation.base.records import from_arrow
+from curation.base.rejects import Reason
+from curation.base.stages import Retry
+from curation.base.tables import Tables
+from curation.base.workspace import Workspace
+from pipelines.assess import UnitState
+from pipelines.committer import Claims, keep_first
+from pipelines.dag import Dag, Segment
+from pipelines.execution import reject_all, run_task
+from pipelines.executors.base import StageFailed, Work
+from pipelines.executors.unit_rows import pack_unit, unpack_unit
+from pipelines.executors.unit_walk import RecordLoader, UnitWalk, make_task
+from pipelines.scope import InputScope, scope_from_dict
+from pipelines.wire import pack_result, unpack_result
+
+MAX_DEATHS = 3
+MAX_RETRIES = 5
+FIRST_BACKOFF_S = 0.5
+POLL_S = 0.2
+STOP_WITHIN_S = 60.0
+
+
+class RayExecutor:
+    """Runs segments on the Ray cluster that this process is in, on the one at `address`, or on a
+    local one started for the run."""
+
+    def __init__(self, start: Mapping[str, Any], address: str | None) -> None:
+        self._start = dict(start)
+        self._owns = not ray.is_initialized()
+        if self._owns:
+            found = address or os.environ.get("RAY_ADDRESS") or "local"
+            ray.init(found, log_to_driver=False, include_dashboard=False if found == "local" else None)
+        # Progress is shown from commits, like that of any executor.
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.WARNING)
+
+    def run(self, work: Work) -> None:
+        """Run every open unit; results are committed in the order in which they arrive."""
+        mailbox = ray.remote(Mailbox).options(num_cpus=0, max_concurrency=8).remote(work.claims)
+        rows = [{"unit": state.unit, "state": self._pack(work, state)} for state in work.todo]
+        dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
+        for node in work.segment.nodes:
+            needs = node.stage.resources
+            dataset = dataset.map_batches(
+                StageActor,
+                fn_constructor_args=(
+                    self._start, node.name, dict(work.keys), work.run_id, work.scope.to_dict(), mailbox,
+                ),
+                batch_size=1,
+                batch_format="pyarrow",
+                num_cpus=min(needs.cpus, _share(work.segment)),
+                num_gpus=needs.gpus or None,
+                compute=ActorPoolStrategy(min_size=1, max_size=max(1, len(rows))),
+            )
+        failure: list[BaseException] = []
+
+        def consume() -> None:
+            try:
+                for _ in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
+                    pass
+            except Exception as error:  # noqa: BLE001 - raised again on the driver's own thread
+                failure.append(error)
+
+        consumer = threading.Thread(target=consume, name="ray-data", daemon=True)
+        consumer.start()
+        try:
+            while consumer.is_alive():
+                self._deliver(work, mailbox)
+                work.tick()
+                consumer.join(POLL_S)
+            self._deliver(work, mailbox)
+        except StageFailed:
+            # The stage raised on its node as well, which ends the dataset.
+            consumer.join(STOP_WITHIN_S)
+            raise
+        if failure:
+            raise failure[0]
+
+    def close(self) -> None:
+        """Leave the cluster; one that was started for the run ends."""
+        if self._owns:
+            ray.shutdown()
+
+    def _pack(self, work: Work, state: UnitState) -> bytes:
+        """A unit's first row. Input records are small and travel; others are loaded where they are
+        needed."""
+        records = {}
+        if isinstance(work.scope, InputScope):
+            records = {work.scope.name: work.scope.load([state.unit])[state.unit]}
+        return pack_unit(work.segment, work.keys, work.ledger, state, work.ignore, records)
+
+    def _deliver(self, work: Work, mailbox: Any) -> None:
+        for kind, node, unit, payload in ray.get(mailbox.drain.remote()):
+            if kind == "result":
+                work.commit(unpack_result(payload))
+            elif kind == "postponed":
+                work.postpone(node, unit, payload)
+            else:
+                raise StageFailed(node, unit, payload)
+
+
+class Mailbox:
+    """Between the stages and the driver: results that wait to be committed, claims of distinct
+    records, and which units are under way (so that one which kills its workers is found out)."""
+
+    def __init__(self, claims: Claims) -> None:
+        self._claims = claims
+        self._posts: deque[tuple[str, str, str, Any]] = deque()
+        self._begun: Counter[tuple[str, str]] = Counter()
+        self._lock = threading.Lock()
+
+    def begin(self, node: str, unit: str) -> int:
+        """Note that a stage starts on a unit; how often it did so before without an end."""
+        with self._lock:
+            self._begun[node, unit] += 1
+            return self._begun[node, unit] - 1
+
+    def claims(self, node: str, claimed: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+        """Claim records; for each, who has it (the caller, or whoever came first)."""
+        with self._lock:
+            taken = self._claims.setdefault(node, {})
+            return {key: taken.setdefault(key, owner) for key, owner in claimed.items()}
+
+    def post(self, kind: str, node: str, unit: str, payload: Any) -> None:
+        """Leave a result (or a message) for the driver."""
+        with self._lock:
+            self._begun.pop((node, unit), None)
+            self._posts.append((kind, node, unit, payload))
+
+    def drain(self) -> list[tuple[str, str, str, Any]]:
+        """Everything that was posted since the last call."""
+        with self._lock:
+            posts = list(self._posts)
+            self._posts.clear()
+            return posts
+
+
+class StageActor:
+    """One stage in one process of the cluster."""
+
+    def __init__(
+        self,
+        start: Mapping[str, Any],
+        node: str,
+        keys: Mapping[str, str],
+        run_id: str,
+        scope: Mapping[str, Any],
+        mailbox: Any,
+    ) -> None:
+        self._workspace = Workspace.open(start["run_url"], _node_scratch(start["scratch"]))
+        module, function = start["builder"].split(":")
+        self._dag: Dag = getattr(importlib.import_module(module), function)(start["config"], self._workspace)
+        self._node = self._dag[node]
+        self._segment = next(s for s in self._dag.segments() if self._node in s.nodes)
+        self._keys = keys
+        self._run_id = run_id
+        self._mailbox = mailbox
+        tables = Tables(self._workspace.storage)
+        self._loader = RecordLoader(self._dag, tables, scope_from_dict(scope, self._dag, tables))
+        self._node.stage.setup()
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Move each unit of a batch past this stage."""
+        return pa.table({"unit": batch.column("unit"), "state": pa.array(list(self._states(batch)), pa.binary())})
+
+    def _states(self, batch: pa.Table) -> Iterator[bytes]:
+        for packed in batch.column("state").to_pylist():
+            ledger, walk = unpack_unit(packed)
+            only = replace(self._segment, nodes=(self._node,))
+            for node, digest in walk.next_tasks(only, self._keys, ledger):
+                self._run(walk, node, digest)
+            yield walk_bytes(self._segment, self._keys, ledger, walk)
+
+    def _run(self, walk: UnitWalk, node: str, digest: str) -> None:
+        unit = walk.state.unit
+        task = make_task(walk, node, digest, self._keys, self._run_id, self._loader)
+        if ray.get(self._mailbox.begin.remote(node, unit)) >= MAX_DEATHS:
+            detail = (
+                f"the worker process died {MAX_DEATHS} times while stage '{node}' worked on this input; it was "
+                "set aside. See the attempts table, then cliploom retry to try again."
+            )
+            result = reject_all(self._node, task, Reason.WORKER_DIED, detail, self._workspace)
+        else:
+            for tries in range(MAX_RETRIES + 1):
+                try:
+                    result = run_task(self._node, replace(task, tries=tries), self._workspace)
+                    break
+                except Retry as fault:
+                    message = str(fault)
+                    time.sleep(FIRST_BACKOFF_S * 2**tries)
+                except Exception:
+                    ray.get(self._mailbox.post.remote("failed", node, unit, traceback.format_exc()))
+                    raise
+            else:
+                ray.get(self._mailbox.post.remote("postponed", node, unit, message))
+                walk.waiting.discard(node)
+                return
+        result = keep_first(self._dag, result, self._remote_claims(result))
+        ray.get(self._mailbox.post.remote("result", node, unit, pack_result(result)))
+        walk.take(self._dag, result)
+
+    def _remote_claims(self, result: Any) -> Claims:
+        """The answer of the mailbox on the records of a distinct node, as `keep_first` takes it."""
+        node = self._node
+        if not node.distinct:
+            return {}
+        table = result.tables[node.stage.output.TABLE]
+        wanted = {
+            record.record_id: (result.row.unit, str(getattr(record, "uri", result.row.unit)))
+            for record in from_arrow(node.stage.output, table)
+        }
+        return {node.name: ray.get(self._mailbox.claims.remote(node.name, wanted))}
+
+
+def walk_bytes(segment: Segment, keys: Mapping[str, str], ledger: Any, walk: UnitWalk) -> bytes:
+    """A unit as the next stage's row."""
+    return pack_unit(segment, keys, ledger, walk.state, None, walk.records)
+
+
+def _share(segment: Segment) -> float:
+    """CPUs an actor may ask for so that one of each stage fits: a pool that cannot start would hang."""
+    total = float(ray.cluster_resources().get("CPU", 1))
+    return max(0.05, 0.9 * total / (len(segment.nodes) + 1))
+
+
+def _node_scratch(root: str | None) -> str:
+    """A scratch folder of this node's own."""
+    node = ray.get_runtime_context().get_node_id()[:12]
+    return os.path.join(root or tempfile.gettempdir(), f"cliploom-node-{node}")

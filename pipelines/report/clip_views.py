@@ -1,0 +1,199 @@
+"""The chosen clips in full: thumbnails, numbered source lines, fused captions, provenance, fate."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from captioning.records import Caption, FusedCaption, Modality, SourceLine
+from curation.base.rejects import Rejected
+from curation.records import Clip, DuplicateOf, SourceVideo
+from pipelines.report.data import ClipView, LineView, Origin
+from pipelines.report.run_records import RunRecords
+from pipelines.report.spans import claim_anchor, fused_view, shown_claims
+from pipelines.report.thumbnails import ReadMedia, thumbnails
+from pipelines.report.wording import shown, words
+from shards.records import Sample
+
+MAX_LINES = 90
+MAX_LINE_TEXT = 600
+MAX_NAME = 300
+ORDER = {modality: place for place, modality in enumerate(Modality)}
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The records of the chosen clips, by clip id."""
+
+    sources: Mapping[str, SourceVideo]
+    captions: Mapping[str, Sequence[Caption]]
+    fused: Mapping[str, Sequence[FusedCaption]]
+    samples: Mapping[str, Sample]
+    duplicates: Mapping[str, DuplicateOf]
+    rejects: Mapping[str, Sequence[Rejected]]
+
+
+def clip_views(ids: Sequence[str], records: RunRecords, read_media: ReadMedia) -> tuple[ClipView, ...]:
+    """Clips as the page shows them, in order of source and time."""
+    clips = records.where(Clip, "clip_id", ids)
+    videos = sorted({clip.video_id for clip in clips})
+    captions, fused, rejects = defaultdict(list), defaultdict(list), defaultdict(list)
+    for caption in records.where(Caption, "clip_id", ids):
+        captions[caption.clip_id].append(caption)
+    for fusion in records.where(FusedCaption, "clip_id", ids):
+        fused[fusion.clip_id].append(fusion)
+    for reject in records.where(Rejected, "rejected_id", ids):
+        rejects[reject.rejected_id].append(reject)
+    found = _Found(
+        sources={video.video_id: video for video in records.where(SourceVideo, "video_id", videos)},
+        captions=captions,
+        fused=fused,
+        samples={sample.clip_id: sample for sample in records.where(Sample, "clip_id", ids)},
+        duplicates={each.clip_id: each for each in records.where(DuplicateOf, "clip_id", ids)},
+        rejects=rejects,
+    )
+    clips.sort(key=lambda clip: (_uri(found, clip), clip.video_id, clip.start_s, clip.clip_id))
+    return tuple(_view(number, clip, found, read_media) for number, clip in enumerate(clips, start=1))
+
+
+def _view(number: int, clip: Clip, found: _Found, read_media: ReadMedia) -> ClipView:
+    source = found.sources.get(clip.video_id)
+    captions = sorted(found.captions[clip.clip_id], key=lambda caption: ORDER[caption.modality])
+    # The widest fusion comes first: AVS before AV before V.
+    fused = sorted(found.fused[clip.clip_id], key=lambda each: (-len(each.kind), each.kind))
+    prefix = f"c{number}"
+    lines, anchors = _lines(prefix, captions, fused)
+    kept = _kept(lines)
+    hidden = {line.anchor for line in lines} - {line.anchor for line in kept}
+    views = [
+        fused_view(
+            each,
+            _fused_prefix(prefix, place),
+            {label: anchor for label, anchor in anchors[place].items() if anchor not in hidden},
+        )
+        for place, each in enumerate(fused)
+    ]
+    fate_kind, fate = _fate(clip.clip_id, found)
+    return ClipView(
+        number=number,
+        clip_id=clip.clip_id,
+        video_id=clip.video_id,
+        source=shown(_uri(found, clip).rstrip("/").rsplit("/", 1)[-1], MAX_NAME),
+        uri=shown(_uri(found, clip), MAX_NAME),
+        title=shown(source.title, MAX_NAME) if source and source.title else None,
+        licence=shown(source.licence, MAX_NAME) if source and source.licence else None,
+        start_s=clip.start_s,
+        end_s=clip.end_s,
+        width_px=clip.width_px,
+        height_px=clip.height_px,
+        fps=clip.fps,
+        thumbnails=tuple(thumbnails(clip, read_media)),
+        lines=tuple(kept),
+        hidden_lines=len(hidden),
+        fused=tuple(views),
+        fate_kind=fate_kind,
+        fate=fate,
+        origins=tuple(_origins(captions, fused)),
+    )
+
+
+def _lines(
+    prefix: str, captions: Sequence[Caption], fused: Sequence[FusedCaption]
+) -> tuple[list[LineView], list[dict[str, str]]]:
+    """The lines of a clip, and per fusion the anchor of each label.
+
+    Fusions share a line where they number it alike; lines that no fusion saw are taken from the
+    captions, so that what was left out is seen as well.
+    """
+    placed: dict[SourceLine, str] = {}
+    anchors: list[dict[str, str]] = []
+    seen = [list(each.sources) for each in fused]
+    used = {(line.modality, line.text, line.start_s) for lines in seen for line in lines}
+    unseen = [
+        replace(line, line=f"{line.modality.letter}–") if fused else line
+        for line in _numbered(captions)
+        if (line.modality, line.text, line.start_s) not in used
+    ]
+    for lines in [*seen, unseen]:
+        for line in lines:
+            placed.setdefault(line, f"{prefix}-line-{len(placed) + 1}")
+        anchors.append({line.line: placed[line] for line in lines})
+    citing = _citing(prefix, fused, anchors)
+    views = [
+        LineView(
+            anchor=anchor,
+            label=shown(line.line, 12),
+            modality=line.modality,
+            start_s=line.start_s,
+            end_s=line.end_s,
+            text=shown(line.text, MAX_LINE_TEXT),
+            confidence=line.confidence,
+            cited_by=tuple(citing.get(anchor, ())),
+        )
+        for line, anchor in placed.items()
+    ]
+    return sorted(views, key=lambda view: ORDER[view.modality]), anchors
+
+
+def _numbered(captions: Sequence[Caption]) -> Iterator[SourceLine]:
+    for caption in captions:
+        for number, segment in enumerate(caption.segments, start=1):
+            yield SourceLine(
+                line=f"{caption.modality.letter}{number}",
+                modality=caption.modality,
+                start_s=segment.start_s,
+                end_s=segment.end_s,
+                text=segment.text,
+                confidence=segment.confidence,
+            )
+
+
+def _citing(
+    prefix: str, fused: Sequence[FusedCaption], anchors: Sequence[Mapping[str, str]]
+) -> dict[str, list[tuple[str, int]]]:
+    """By the anchor of a line, the claims that cite it."""
+    citing: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for place, each in enumerate(fused):
+        for number, claim in enumerate(shown_claims(each), start=1):
+            for label in dict.fromkeys(claim.lines):
+                if label in anchors[place]:
+                    claim_at = claim_anchor(_fused_prefix(prefix, place), number)
+                    citing[anchors[place][label]].append((claim_at, number))
+    return citing
+
+
+def _fused_prefix(prefix: str, place: int) -> str:
+    return f"{prefix}-claim" if place == 0 else f"{prefix}-{place + 1}-claim"
+
+
+def _kept(lines: list[LineView]) -> list[LineView]:
+    """At most `MAX_LINES`, cited ones before others, in their order."""
+    wanted = sorted(lines, key=lambda line: not line.cited_by)[:MAX_LINES]
+    anchors = {line.anchor for line in wanted}
+    return [line for line in lines if line.anchor in anchors]
+
+
+def _fate(clip_id: str, found: _Found) -> tuple[str, str]:
+    sample, duplicate = found.samples.get(clip_id), found.duplicates.get(clip_id)
+    if sample is not None:
+        return "packed", f"in shard {shown(sample.shard_id, MAX_NAME)}, place {sample.position + 1}"
+    if duplicate is not None and duplicate.duplicate_of != clip_id:
+        return "duplicate", f"not packed: same content as clip {duplicate.duplicate_of}"
+    rejects = found.rejects[clip_id]
+    if rejects:
+        said = (f"{words(each.reason)} at {each.stage}: {each.detail}" for each in rejects)
+        return "rejected", shown("rejected as " + "; ".join(said), MAX_LINE_TEXT)
+    return "open", "not packed yet"
+
+
+def _origins(captions: Iterable[Caption], fused: Iterable[FusedCaption]) -> Iterator[Origin]:
+    for caption in captions:
+        yield Origin(role=caption.modality, provenance=caption.provenance)
+    for each in fused:
+        yield Origin(role=f"fusion {each.kind}", provenance=each.provenance)
+
+
+def _uri(found: _Found, clip: Clip) -> str:
+    source = found.sources.get(clip.video_id)
+    return source.uri if source is not None else clip.video_id

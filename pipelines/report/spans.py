@@ -1,0 +1,63 @@
+"""A fused text cut into its claims and the words between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from captioning.records import Claim, FusedCaption, Modality
+from pipelines.report.data import CitedLine, FusedView, Piece
+from pipelines.report.wording import shown
+
+MAX_TEXT = 6000
+"""Characters of a fused text that are shown."""
+MAX_CLAIMS = 200
+
+
+def shown_claims(fused: FusedCaption) -> list[Claim]:
+    """The claims that the page shows, in order of the text; the n-th has number n + 1."""
+    ordered = sorted(fused.claims, key=lambda claim: (claim.start_char, claim.end_char, claim.lines))
+    return ordered[:MAX_CLAIMS]
+
+
+def fused_view(fused: FusedCaption, prefix: str, anchors: Mapping[str, str]) -> FusedView:
+    """A fused caption as pieces that, put together, are its text.
+
+    A claim that overlaps the one before it keeps what is left of its words; its citations are shown
+    even if that is nothing.
+
+    Args:
+        fused: the caption; claims may lie anywhere, even outside of the text.
+        prefix: what anchors of its claims begin with.
+        anchors: the anchor of each source line on the page, by label.
+    """
+    return FusedView(kind=fused.kind, pieces=tuple(_pieces(fused, prefix, anchors)))
+
+
+def claim_anchor(prefix: str, number: int) -> str:
+    """The anchor of the n-th claim of a fused caption."""
+    return f"{prefix}-{number}"
+
+
+def _pieces(fused: FusedCaption, prefix: str, anchors: Mapping[str, str]) -> Iterator[Piece]:
+    text = shown(fused.text, MAX_TEXT)
+    letters = {line.line: line.modality for line in fused.sources}
+    position = 0
+    for number, claim in enumerate(shown_claims(fused), start=1):
+        start = min(max(claim.start_char, position), len(text))
+        end = min(max(claim.end_char, start), len(text))
+        if start > position:
+            yield Piece(text=text[position:start])
+        used = {letters[label] for label in claim.lines if label in letters}
+        yield Piece(
+            text=text[start:end],
+            number=number,
+            anchor=claim_anchor(prefix, number),
+            modalities="".join(m.letter for m in Modality if m in used),
+            cited=tuple(
+                CitedLine(label=shown(label, 12), anchor=anchors.get(label)) for label in claim.lines
+            ),
+            support=claim.support,
+        )
+        position = end
+    if position < len(text):
+        yield Piece(text=text[position:])

@@ -1,0 +1,74 @@
+"""The Ray executor on a cluster of two nodes on this machine: same commits, same faults."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.executors.base import StageFailed
+from tests.engine.test_engine import Toy
+
+# Ray reads these once, when it is imported.
+os.environ["RAY_AUTH_MODE"] = "token"
+os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+pytest.importorskip("ray", reason="the 'ray' extra is not installed")
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    root = Path(__file__).resolve().parents[2]
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])
+    import ray
+    from ray.cluster_utils import Cluster
+
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 4, "include_dashboard": False})
+    nodes.add_node(num_cpus=4)
+    ray.init(nodes.address, log_to_driver=False)
+    yield nodes
+    ray.shutdown()
+    nodes.shutdown()
+
+
+@pytest.fixture
+def runs(tmp_path: Path, cluster: Any) -> Toy:
+    toy_run = Toy(tmp_path)
+    toy_run.write("a.txt", "one\ntwo ")
+    toy_run.write("b.txt", "three")
+    return toy_run
+
+
+def test_ray_commits_what_the_local_executor_commits(runs: Toy) -> None:
+    runs.write("c.txt", "BAD")
+    runs.write("copy.txt", "three")
+    assert runs.run(executor_kind="ray").executed == 13
+    view = runs.view()
+    assert view.reject_reasons() == {"duplicate_source": 1, "not_media": 1}
+    assert runs.total() == "ONE 3|TWO  4|THREE 5"
+    assert runs.run(executor_kind="local").executed == 0
+
+
+def test_ray_reuses_results_of_the_local_executor(runs: Toy) -> None:
+    runs.run()
+    assert runs.run(executor_kind="ray", strip=True).executed == 2 + 3 + 1
+
+
+def test_ray_survives_dying_workers_and_passing_faults(runs: Toy) -> None:
+    runs.write("k.txt", "KILL ONCE")
+    runs.write("p.txt", "KILL always")
+    runs.write("r.txt", "RETRY")
+    runs.run(executor_kind="ray")
+    assert runs.view().reject_reasons() == {"worker_died": 1}
+    assert "KILL ONCE 9" in runs.total()
+    assert "RETRY 5" in runs.total()
+
+
+def test_ray_stops_on_a_bug_and_names_it(runs: Toy) -> None:
+    runs.write("z.txt", "BUG")
+    with pytest.raises(StageFailed, match="a bug in the stage"):
+        runs.run(executor_kind="ray")
