@@ -7,7 +7,7 @@ import os
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import yaml
@@ -26,8 +26,15 @@ class ConfigError(ValueError):
     """A config that cannot be used; the message says what, where, the value and what is allowed."""
 
 
-def load_config(model: type[M], source: str, overrides: Iterable[str] = ()) -> M:
+def load_config(
+    model: type[M],
+    source: str,
+    overrides: Iterable[str] = (),
+    complete: Callable[[dict[str, Any]], None] | None = None,
+) -> M:
     """Read a config file and apply `a.b=c` overrides, typed by the model.
+
+    `complete` may fill in values that follow from where the config is used.
 
     Raises:
         ConfigError: the file is missing or no YAML, or a key or value is not allowed.
@@ -37,6 +44,8 @@ def load_config(model: type[M], source: str, overrides: Iterable[str] = ()) -> M
     for override in overrides:
         path = _apply(values, override)
         lines[path] = f"--set {override}"
+    if complete is not None:
+        complete(values)
     return validate(model, _with_secrets(values), source, lines)
 
 

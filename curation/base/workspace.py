@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import socket
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,18 @@ class Workspace:
         """A workspace on a run; scratch goes below `scratch_root` or the system's temporary folder."""
         root = Path(scratch_root or tempfile.gettempdir())
         root.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f"cliploom-{os.getpid()}-", dir=root))
+        scratch = Path(tempfile.mkdtemp(prefix=f"{_prefix()}{os.getpid()}-", dir=root))
         storage = Storage(run_url)
         return cls(storage=storage, media=MediaStore(storage), scratch=scratch)
+
+
+def remove_dead_scratch(scratch_root: str | None = None) -> None:
+    """Remove the scratch folders of this host's processes that were killed."""
+    for folder in Path(scratch_root or tempfile.gettempdir()).glob(f"{_prefix()}*"):
+        pid = folder.name.removeprefix(_prefix()).split("-")[0]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prefix() -> str:
+    return f"cliploom-{socket.gethostname()}-"

@@ -81,7 +81,8 @@ def histogram_chart(data: Histogram) -> HistogramChart:
             )
         )
     y_ticks = [
-        Tick(_r(TOP + PLOT_HEIGHT * (1 - i * step / top)), count(i * step)) for i in range(int(top / step) + 1)
+        Tick(_r(TOP + PLOT_HEIGHT * (1 - i * step / top)), count(i * step))
+        for i in range(int(top / step) + 1)
     ]
     return HistogramChart(tuple(marks), tuple(_bin_ticks(data.bins, width)), tuple(y_ticks))
 
@@ -139,7 +140,9 @@ def _bin_ticks(bins: Sequence[Bin], width: float) -> list[Tick]:
         ]
     edges = [each.low for each in bins] + ([] if bins[-1].open_ended else [bins[-1].high])
     return [
-        Tick(_r(LEFT + place * width), quantity(edge)) for place, edge in enumerate(edges) if place % every == 0
+        Tick(_r(LEFT + place * width), quantity(edge))
+        for place, edge in enumerate(edges)
+        if place % every == 0
     ]
 
 

@@ -164,7 +164,9 @@ def _motion(texts: Any) -> Counter[str]:
 
 
 def _models(batch: pa.RecordBatch, roles: Any) -> Counter[tuple[str, str, str]]:
-    table = pa.table([roles, batch.column("provenance.model"), batch.column("provenance.revision")], ["r", "m", "v"])
+    table = pa.table(
+        [roles, batch.column("provenance.model"), batch.column("provenance.revision")], ["r", "m", "v"]
+    )
     counted = table.group_by(["r", "m", "v"]).aggregate([([], "count_all")])
     return Counter({(row["r"], row["m"], row["v"]): row["count_all"] for row in counted.to_pylist()})
 

@@ -22,7 +22,9 @@ def funnel(
     Between steps of one unit every loss is accounted for: by rejects, by duplicates, or as not done
     yet. Where the unit changes there is no difference to explain, only rejects.
     """
-    why = {step: losses_to(step, groups, outputs) for step in (SourceVideo, Shot, Clip, Caption, FusedCaption)}
+    why = {
+        step: losses_to(step, groups, outputs) for step in (SourceVideo, Shot, Clip, Caption, FusedCaption)
+    }
     packing = losses_to(Sample, groups, outputs)
     if not any("duplicate" in loss.why for loss in packing) and totals.duplicates:
         packing = (Loss(why="duplicate clip", count=totals.duplicates), *packing)

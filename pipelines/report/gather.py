@@ -112,6 +112,12 @@ def _captioners(captions: CaptionCounts, fused: FusionCounts) -> tuple[Captioner
     roles = [*Modality, "fusion"]
     found = captions.models + fused.models
     return tuple(
-        Captioner(role=role, model=model, revision=revision, texts=found[role, model, revision], embedded=is_embedded(model))
+        Captioner(
+            role=role,
+            model=model,
+            revision=revision,
+            texts=found[role, model, revision],
+            embedded=is_embedded(model),
+        )
         for role, model, revision in sorted(found, key=lambda key: (roles.index(key[0]), *key[1:]))
     )

@@ -6,11 +6,12 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+from itertools import groupby
 from pathlib import Path
 
 import jinja2
-from markupsafe import Markup
 
+from captioning.records import Modality
 from curation.base.storage import Storage
 from pipelines.report import charts, wording
 from pipelines.report.data import ReportData
@@ -22,14 +23,22 @@ TEMPLATES = Path(__file__).parent / "templates"
 def render(data: ReportData) -> str:
     """The page; equal data gives equal text."""
     style, script = _asset("report.css"), _asset("report.js")
-    return _environment().get_template("index.html.j2").render(
-        data=data,
-        facts=data.facts,
-        totals=data.totals,
-        charts=charts,
-        style=Markup(style),
-        script=Markup(script),
-        policy=_policy(style, script),
+    return (
+        _environment()
+        .get_template("index.html.j2")
+        .render(
+            data=data,
+            facts=data.facts,
+            totals=data.totals,
+            funnel_groups=[
+                (unit, list(steps)) for unit, steps in groupby(data.funnel, lambda step: step.unit)
+            ],
+            modalities=list(Modality),
+            charts=charts,
+            style=style,
+            script=script,
+            policy=_policy(style, script),
+        )
     )
 
 

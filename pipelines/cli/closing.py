@@ -1,0 +1,53 @@
+"""What `cliploom run` says at its end."""
+
+from __future__ import annotations
+
+from curation.base.storage import normalise
+from pipelines.config import PipelineConfig
+from pipelines.run import RunSummary
+
+
+def closing_text(summary: RunSummary, config: PipelineConfig, config_path: str, output: str) -> str:
+    """Where everything lies, what the captions are worth, and what to try next."""
+    lines = [
+        _counts(summary),
+        "",
+        f"  shards   {summary.shards_url}",
+        f"  report   {summary.report_url}",
+    ]
+    if summary.training_url:
+        lines.append(f"  training {summary.training_url} (checkpoints, TensorBoard and metrics.jsonl)")
+    lines.append(f"  log      {normalise(output)}/runs/{summary.run_id}.yaml (resolved config); tables/ holds the rest")
+    if summary.rejected:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in summary.rejected.items())
+        lines += ["", f"Turned down: {reasons}. Why, file by file: cliploom tables {output} rejected"]
+    if _embedded(config):
+        lines += [
+            "",
+            "These captions measure rather than describe: the embedded captioners state facts such as camera",
+            "motion, colours and loudness, and the speech recogniser is rough. Captions by vision, audio and",
+            "language models are configured under `captioning:`; see docs/captioners.md for what is available.",
+        ]
+    lines += [
+        "",
+        "Next:",
+        f"  cliploom run {config_path} --input YOUR_FOLDER --output YOUR_RUN",
+        f"  cliploom shards head {summary.shards_url}",
+        f"  cliploom train examples/train_stage1.yaml --set data.train={summary.shards_url} --output TRAINING",
+    ]
+    return "\n".join(lines)
+
+
+def _counts(summary: RunSummary) -> str:
+    held = (
+        f"{summary.inputs} files, {summary.sources} videos, {summary.clips} clips, {summary.fused} fused captions, "
+        f"{summary.samples} samples in {summary.shards} shards"
+    )
+    if summary.executed == 0 and summary.trained_steps == 0:
+        return f"Nothing was left to do ({summary.seconds:.1f} s): {held}."
+    trained = f", {summary.trained_steps} training steps" if summary.trained_steps else ""
+    return f"Done in {summary.seconds:.1f} s: {held}{trained}."
+
+
+def _embedded(config: PipelineConfig) -> bool:
+    return config.captioning.video.kind == "measured" or config.captioning.audio.kind == "measured"

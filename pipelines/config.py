@@ -1,0 +1,90 @@
+"""The configuration of a run as a whole. Each section is defined beside what it configures."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from captioning.audio.measured import MeasuredAudioConfig
+from captioning.fusion.template import TemplateFusionConfig
+from captioning.speech.pocketsphinx import PocketsphinxConfig
+from captioning.speech.slices import SpeechCaptionsConfig
+from captioning.video.measured import MeasuredVideoConfig
+from curation.base.config import Config, operational
+from curation.cut.config import CutConfig
+from curation.dedup import DedupConfig
+from curation.detect.content import ContentDetectorConfig
+from curation.probe import ProbeConfig
+from shards.writing.manifest import ManifestConfig
+from shards.writing.pack import PackConfig
+from shards.writing.select import SelectConfig
+from training.config import TrainConfig
+
+
+class CurationConfig(Config):
+    """From raw videos to clips."""
+
+    probe: ProbeConfig = Field(ProbeConfig(), description="Which sources are usable.")
+    detect: ContentDetectorConfig = Field(ContentDetectorConfig(), description="Where shots begin and end.")
+    cut: CutConfig = Field(CutConfig(), description="Which clips shots become, and how they are encoded.")
+    dedup: DedupConfig = Field(DedupConfig(), description="Which clips count as the same.")
+
+
+class CaptioningConfig(Config):
+    """What is seen, heard and said, and the caption that brings it together."""
+
+    video: MeasuredVideoConfig = Field(MeasuredVideoConfig(), description="Captions of what is seen.")
+    audio: MeasuredAudioConfig = Field(MeasuredAudioConfig(), description="Captions of what is heard.")
+    speech: PocketsphinxConfig = Field(PocketsphinxConfig(), description="Recognition of what is said.")
+    slices: SpeechCaptionsConfig = Field(
+        SpeechCaptionsConfig(), description="How a source's words become captions of its clips."
+    )
+    fusion: TemplateFusionConfig = Field(TemplateFusionConfig(), description="The fused caption.")
+
+
+class ShardsConfig(Config):
+    """From clips to WebDataset shards."""
+
+    select: SelectConfig = Field(SelectConfig(), description="Which clips go into which split and shard.")
+    pack: PackConfig = Field(PackConfig(), description="How a shard is written.")
+    manifest: ManifestConfig = Field(ManifestConfig(), description="The manifest beside the shards.")
+
+
+class ExecutionConfig(Config):
+    """Where and how fast a run is carried out; nothing here changes what comes out."""
+
+    executor: Literal["local", "ray"] = operational(
+        "local", description="local: processes on this machine; ray: a Ray cluster."
+    )
+    workers: int | None = operational(
+        None, ge=1, le=1024, description="Worker processes of the local executor; default: one per core."
+    )
+    scratch: str | None = operational(
+        None, description="Folder for temporary files on each node; default: the system's."
+    )
+    ray_address: str | None = operational(
+        None,
+        description="Address of the Ray cluster; default: RAY_ADDRESS, or a cluster started for the run.",
+    )
+    tolerance: float = operational(
+        0.1,
+        ge=0,
+        le=1,
+        description="Share of the input files that may be rejected before the run ends with exit code 3.",
+    )
+
+
+class PipelineConfig(Config):
+    """One file configures one run, from raw videos to trained steps."""
+
+    name: str = operational("cliploom", min_length=1, max_length=100, description="Name shown in the report.")
+    curation: CurationConfig = Field(CurationConfig(), description="From raw videos to clips.")
+    captioning: CaptioningConfig = Field(CaptioningConfig(), description="From clips to captions.")
+    shards: ShardsConfig = Field(ShardsConfig(), description="From captioned clips to shards.")
+    training: TrainConfig | None = Field(
+        None,
+        description="Training on the run's shards once they are packed; default: none. data.train is set to the "
+        "run's own shards.",
+    )
+    execution: ExecutionConfig = operational(ExecutionConfig(), description="Where and how fast it runs.")

@@ -1,0 +1,23 @@
+"""Removing what no ledger row names: media of attempts that were killed or lost a race."""
+
+from __future__ import annotations
+
+from curation.base.ledger import Attempt, UnitRow
+from curation.base.rejects import Rejected
+from pipelines.run_view import RunView
+
+
+def sweep(view: RunView) -> int:
+    """Delete uncommitted media and compact tables; to be called under the lease, with no task at work.
+
+    Returns how many files were deleted.
+    """
+    storage = view.workspace.storage
+    table = view.tables.read(UnitRow.TABLE, columns=["media"])
+    named = {file["path"] for media in table.column("media").to_pylist() for file in media} if table else set()
+    strays = [name for name in storage.list("media") if name not in named]
+    for name in strays:
+        storage.remove(name)
+    records = {node.stage.output.TABLE for node in view.dag}
+    view.tables.compact([UnitRow.TABLE, Attempt.TABLE, Rejected.TABLE, *sorted(records)])
+    return len(strays)
