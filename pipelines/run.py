@@ -99,7 +99,7 @@ def run(
             if config.training is not None and not outcome.postponed:
                 trained = _train(config, view, say)
             summary = summarise(view, outcome, time.monotonic() - started, trained)
-            _report(config, view, summary, trained)
+            write_report(config.name, view, summary.run_id, summary.seconds)
             return summary
     finally:
         shutil.rmtree(workspace.scratch, ignore_errors=True)
@@ -128,7 +128,7 @@ def summarise(
         postponed=outcome.postponed,
         shards_url=join(url, "shards"),
         report_url=join(url, "report", "index.html"),
-        training_url=join(url, "training") if trained else "",
+        training_url=trained.output if trained else "",
     )
 
 
@@ -162,22 +162,18 @@ def _train(config: PipelineConfig, view: RunView, say: Say) -> TrainResult | Non
             f"--set data.train={join(url, 'shards')} --output FOLDER"
         )
         return None
-    if not any(view.records("manifest", ["num_samples"]).column(0).to_pylist()):
+    manifests = view.records("manifest", ["version", "num_samples"]).to_pylist()
+    if not manifests or not manifests[0]["num_samples"]:
         say("no sample was packed, so nothing is trained")
         return None
     from pipelines.training_log import TrainingLog
+    from training.resume import config_hash
     from training.run import train
 
+    # A folder per data set and config: other data or another config is another training.
+    name = f"{manifests[0]['version'][:8]}-{config_hash(config.training)[:8]}"
     with TrainingLog(say) as log:
-        return train(config.training, output=join(url, "training"), accept_new_shards=True, on_log=log)
-
-
-def _report(
-    config: PipelineConfig, view: RunView, summary: RunSummary, trained: TrainResult | None
-) -> None:
-    from pipelines.report import write_report
-
-    write_report(config.name, view, summary.run_id, summary.seconds)
+        return train(config.training, output=join(url, "training", name), on_log=log)
 
 
 def with_own_shards(values: dict[str, Any], output: str) -> None:

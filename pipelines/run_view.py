@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from curation.base.ledger import Ledger, UnitRow
-from curation.base.records import Record, arrow_schema
+from curation.base.records import arrow_schema
 from curation.base.rejects import Rejected
 from curation.base.tables import Tables
 from curation.base.workspace import Workspace
@@ -53,10 +53,6 @@ class RunView:
             return None
         return GroupScope(self.dag, segment.scope, segment.unit_field, row.attempt, self.tables)
 
-    def forget_scopes(self) -> None:
-        """Read the inputs anew when next asked."""
-        self._scopes.clear()
-
     def assess(self, segment: Segment, ignore: Ignore | None = None) -> Assessment:
         """What is done and to do in a segment of Maps and Joins."""
         scope = self.scope(segment)
@@ -90,6 +86,13 @@ class RunView:
         names = columns if columns is not None else arrow_schema(cls).names
         return self.tables.read_attempts(cls, [row.attempt for row in self.rows(node)], columns=names)
 
+    def table(self, name: str) -> pa.Table:
+        """The records of a table that count, over all stages that write to it."""
+        if name == Rejected.TABLE:
+            return self.rejects()
+        parts = [self.records(node.name) for node in self.dag if node.stage.output.TABLE == name]
+        return pa.concat_tables(parts)
+
     def rejects(self) -> pa.Table:
         """Everything that was turned down, over all stages."""
         attempts = [row.attempt for node in self.dag for row in self.rows(node.name)]
@@ -98,10 +101,6 @@ class RunView:
     def reject_reasons(self) -> dict[str, int]:
         """How many records were turned down for each reason."""
         return dict(sorted(Counter(self.rejects().column("reason").to_pylist()).items()))
-
-    def record_type(self, node: str) -> type[Record]:
-        """The record type a stage puts out."""
-        return self.dag[node].stage.output
 
     def _reduce_counts(self, segment: Segment, upstream: Mapping[str, NodeCounts]) -> NodeCounts:
         node = segment.nodes[0]

@@ -13,6 +13,7 @@ import yaml
 from curation.base.ids import attempt_id
 from curation.base.ledger import Result, UnitRow
 from curation.base.lease import Lease
+from curation.base.storage import normalise
 from curation.base.workspace import Workspace
 from curation.discover import InputTable, find_inputs
 from pipelines.assess import Assessment, Ignore
@@ -156,6 +157,6 @@ class Runner:
         self, run_id: str, paths: Sequence[str], limit: int | None, settings: Mapping[str, Any]
     ) -> None:
         """Keep the resolved config with the run."""
-        header = {"run_id": run_id, "inputs": list(paths), "limit": limit}
+        header = {"run_id": run_id, "inputs": [normalise(path) for path in paths], "limit": limit}
         text = yaml.safe_dump({**header, **json.loads(json.dumps(settings))}, sort_keys=False)
         self._workspace.storage.write_bytes(f"runs/{run_id}.yaml", text.encode())

@@ -10,16 +10,49 @@ from pipelines.report.data import Bin, Histogram, Training
 from pipelines.report.distributions import round_step
 from pipelines.report.wording import count, quantity
 
-WIDTH, HEIGHT = 340, 200
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 42
-PLOT_WIDTH, PLOT_HEIGHT = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 Y_STEPS = 3
+WIDEST_BAR = 44
 X_LABELS = 7
 GAP = 1.5
 MOST_POINTS = 400
 SMOOTH_ABOVE = 40
 SMOOTH_SHARE = 0.05
 """Curves of more points get a running mean over this share of them."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The size of a chart and of the plot inside its axes."""
+
+    width: int
+    height: int
+    left: int = LEFT
+    top: int = TOP
+
+    @property
+    def plot_width(self) -> int:
+        """Width between the axes' ends."""
+        return self.width - LEFT - RIGHT
+
+    @property
+    def right(self) -> int:
+        """Where the plot ends."""
+        return self.width - RIGHT
+
+    @property
+    def bottom(self) -> int:
+        """Where the plot's base line is."""
+        return self.height - BOTTOM
+
+    @property
+    def plot_height(self) -> int:
+        """Height between the axes' ends."""
+        return self.height - TOP - BOTTOM
+
+
+HISTOGRAM = Frame(width=340, height=200)
+CURVE = Frame(width=640, height=250)
 
 
 @dataclass(frozen=True)
@@ -45,6 +78,7 @@ class Mark:
 class HistogramChart:
     """A histogram laid out."""
 
+    frame: Frame
     marks: tuple[Mark, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
@@ -55,6 +89,7 @@ class CurveChart:
     """A curve laid out: `raw` and `smooth` are points of SVG polylines; `dropped` counts losses that
     are no numbers."""
 
+    frame: Frame
     raw: str
     smooth: str
     x_ticks: tuple[Tick, ...]
@@ -67,24 +102,26 @@ def histogram_chart(data: Histogram) -> HistogramChart:
     tallest = max(each.count for each in data.bins)
     step = round_step(max(tallest, 1), Y_STEPS, whole=True)
     top = step * math.ceil(max(tallest, 1) / step)
-    width = PLOT_WIDTH / len(data.bins)
+    frame = HISTOGRAM
+    width = frame.plot_width / len(data.bins)
+    bar_width = min(max(width - GAP, 1), WIDEST_BAR)
     marks = []
     for place, each in enumerate(data.bins):
-        height = PLOT_HEIGHT * each.count / top
+        height = frame.plot_height * each.count / top
         marks.append(
             Mark(
-                x=_r(LEFT + place * width + GAP / 2),
-                y=_r(TOP + PLOT_HEIGHT - height),
-                width=_r(max(width - GAP, 1)),
+                x=_r(LEFT + place * width + (width - bar_width) / 2),
+                y=_r(frame.bottom - height),
+                width=_r(bar_width),
                 height=_r(height),
                 label=f"{bin_label(each)}: {count(each.count)} {data.y_label}",
             )
         )
     y_ticks = [
-        Tick(_r(TOP + PLOT_HEIGHT * (1 - i * step / top)), count(i * step))
+        Tick(_r(frame.bottom - frame.plot_height * i * step / top), count(i * step))
         for i in range(int(top / step) + 1)
     ]
-    return HistogramChart(tuple(marks), tuple(_bin_ticks(data.bins, width)), tuple(y_ticks))
+    return HistogramChart(frame, tuple(marks), tuple(_bin_ticks(data.bins, width)), tuple(y_ticks))
 
 
 def bin_label(each: Bin) -> str:
@@ -101,7 +138,7 @@ def curve_chart(training: Training) -> CurveChart:
     points = [(step, loss) for step, loss in training.losses if math.isfinite(loss)]
     dropped = len(training.losses) - len(points)
     if not points:
-        return CurveChart("", "", (), (), dropped)
+        return CurveChart(CURVE, "", "", (), (), dropped)
     steps, losses = [step for step, _ in points], [loss for _, loss in points]
     x_first, x_last = min(steps), max(max(steps), min(steps) + 1)
     y_step = round_step((max(losses) - min(losses)) or max(abs(losses[0]), 1e-9), Y_STEPS)
@@ -109,14 +146,15 @@ def curve_chart(training: Training) -> CurveChart:
     y_last = y_step * max(math.ceil(max(losses) / y_step), round(y_first / y_step) + 1)
 
     def place(step: float, loss: float) -> tuple[float, float]:
-        x = LEFT + PLOT_WIDTH * (step - x_first) / (x_last - x_first)
-        return _r(x), _r(TOP + PLOT_HEIGHT * (y_last - loss) / (y_last - y_first))
+        x = LEFT + CURVE.plot_width * (step - x_first) / (x_last - x_first)
+        return _r(x), _r(TOP + CURVE.plot_height * (y_last - loss) / (y_last - y_first))
 
     x_step = round_step(x_last - x_first, X_LABELS - 2, whole=True)
     x_values = range(math.ceil(x_first / x_step), math.floor(x_last / x_step) + 1)
     y_values = range(round(y_first / y_step), round(y_last / y_step) + 1)
     smooth = _running_mean(points) if len(points) > SMOOTH_ABOVE else []
     return CurveChart(
+        frame=CURVE,
         raw=_polyline([place(*point) for point in _thinned(points)]),
         smooth=_polyline([place(*point) for point in _thinned(smooth)]),
         x_ticks=tuple(Tick(place(i * x_step, y_first)[0], count(i * x_step)) for i in x_values),

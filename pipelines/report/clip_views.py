@@ -182,8 +182,8 @@ def _fate(clip_id: str, found: _Found) -> tuple[str, str]:
         return "duplicate", f"not packed: same content as clip {duplicate.duplicate_of}"
     rejects = found.rejects[clip_id]
     if rejects:
-        said = (f"{words(each.reason)} at {each.stage}: {each.detail}" for each in rejects)
-        return "rejected", shown("rejected as " + "; ".join(said), MAX_LINE_TEXT)
+        said = "; ".join(f"{words(each.reason)} at {each.stage}: {each.detail}" for each in rejects)
+        return "rejected", shown(f"not packed: {said}", MAX_LINE_TEXT)
     return "open", "not packed yet"
 
 

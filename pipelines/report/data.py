@@ -117,10 +117,10 @@ class Histogram:
 
 @dataclass(frozen=True, kw_only=True)
 class Bars:
-    """Counts of a few named kinds, in their natural order."""
+    """How many clips are of each of a few named kinds, in their natural order."""
 
     title: str
-    y_label: str
+    note: str
     counts: tuple[tuple[str, int], ...]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 
@@ -55,7 +56,7 @@ def round_step(extent: float, most: int, *, whole: bool = False) -> float:
 def _bins(ordered: NDArray[np.float64], edges: list[float]) -> Iterator[Bin]:
     places = np.searchsorted(ordered, edges, side="left")
     last = len(edges) - 2
-    for i, (low, high) in enumerate(zip(edges, edges[1:], strict=False)):
+    for i, (low, high) in enumerate(itertools.pairwise(edges)):
         open_ended = i == last and places[-1] < len(ordered)
         end = len(ordered) if open_ended else places[i + 1]
         yield Bin(low=low, high=high, count=int(end - places[i]), open_ended=open_ended)

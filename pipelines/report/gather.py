@@ -101,10 +101,10 @@ def _histograms(durations: Values, per_source: Values, fused: FusionCounts) -> t
 def _bars(captions: CaptionCounts) -> tuple[Bars, ...]:
     said = tuple((modality.value, captions.said[modality]) for modality in Modality)
     motion = tuple((name, captions.motion[name]) for name in motion_levels().values())
-    bars = [Bars(title="Captions that say something", y_label="clips", counts=said)]
+    bars = [Bars(title="Captions that say something", note="clips with a text, by modality", counts=said)]
     if any(count for _, count in motion):
-        title = "Motion in the picture (share of pixels that move within 0.1 s)"
-        bars.append(Bars(title=title, y_label="clips", counts=motion))
+        note = "share of the picture that moves within 0.1 s"
+        bars.append(Bars(title="Motion in the picture", note=note, counts=motion))
     return tuple(bars)
 
 

@@ -1,0 +1,61 @@
+"""cliploom tables."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from pipelines.cli.messages import BadUsage, user_errors
+from pipelines.cli.options import json_option, saved_pipeline
+
+
+@click.command("tables")
+@click.argument("run")
+@click.argument("table", required=False)
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Most rows to show.")
+@click.option("--sql", is_flag=True, help="Print DuckDB views of all tables: duckdb -init <(cliploom tables RUN --sql)")
+@json_option("Print one JSON object per row.")
+def command(run: str, table: str | None, limit: int, sql: bool, as_json: bool) -> None:
+    """List the tables of RUN, or show the rows of one that count.
+
+    Tables are Delta Lake tables of Parquet files below RUN/tables; any engine reads them. A record
+    counts only when the table `units` names its attempt, which is what this command and its views show.
+    """
+    import shutil
+
+    from curation.base.workspace import Workspace
+    from pipelines.build import build
+    from pipelines.run_view import RunView
+    from pipelines.views import duckdb_views, record_tables
+
+    with user_errors():
+        config, saved = saved_pipeline(run)
+        workspace = Workspace.open(run)
+        try:
+            view = RunView.open(build(config, workspace), workspace, saved["limit"])
+            if sql:
+                click.echo(duckdb_views(view.dag, view.tables))
+                return
+            names = record_tables(view.dag)
+            if table is None:
+                for name in names:
+                    click.echo(f"{name:<16}{view.table(name).num_rows:>9} rows  {view.tables.uri(name)}")
+                return
+            if table not in names:
+                raise BadUsage(f"no table '{table}'; there are: {', '.join(names)}")
+            rows = view.table(table)
+        finally:
+            shutil.rmtree(workspace.scratch, ignore_errors=True)
+    for row in rows.slice(0, limit).to_pylist():
+        if as_json:
+            click.echo(json.dumps(row, ensure_ascii=False, default=str))
+        else:
+            click.echo("  ".join(f"{key}={_short(value)}" for key, value in row.items()))
+    if rows.num_rows > limit:
+        click.echo(f"({rows.num_rows - limit} more rows; --limit {rows.num_rows} shows them)", err=True)
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 160 else text[:157] + "..."
