@@ -136,12 +136,15 @@ class Storage:
         """Write a file that appears, complete and on disk, when the block ends without an error."""
         path = self.path(relative)
         if self.local_root is None:
-            with self._fs.open(path, "wb") as raw:
-                try:
-                    yield HashingWriter(raw)
-                except BaseException:
-                    raw.discard()
-                    raise
+            raw = self._fs.open(path, "wb")
+            try:
+                yield HashingWriter(raw)
+            except BaseException:
+                raw.discard()
+                # Its finaliser would otherwise upload what there is.
+                raw.closed = True
+                raise
+            raw.close()
             self._fs.invalidate_cache()
             return
         target = Path(path)
