@@ -96,7 +96,11 @@ def run_reduce(
         writer.add(item)
     writer.flush()
     primary = _primary_ids(dag, node, snapshot)
-    committed, rejected = writer.account(node.name, primary)
+    if node.stage.accounts_for is None:
+        # It remarks on some records and turns none down: it is done with all of them.
+        committed, rejected = len(primary), 0
+    else:
+        committed, rejected = writer.account(node.name, primary)
     row = UnitRow(
         stage=node.name,
         stage_key=key,
@@ -107,8 +111,8 @@ def run_reduce(
         run_id=run_id,
         input_digest=digest,
         output_digest=writer.digest(),
-        inputs=len(primary) if primary is not None else writer.outputs,
-        committed=committed if primary is not None else writer.outputs,
+        inputs=len(primary),
+        committed=committed,
         rejected=rejected,
         outputs=writer.outputs,
         media=workspace.media.take_written(),
@@ -160,9 +164,7 @@ class _Writer:
     def digest(self) -> str:
         return hashlib.sha256("\n".join(sorted(self._digests)).encode()).hexdigest()
 
-    def account(self, stage: str, primary: list[str] | None) -> tuple[int, int]:
-        if primary is None:
-            return self.outputs, 0
+    def account(self, stage: str, primary: list[str]) -> tuple[int, int]:
         committed = sum(1 for i in primary if i in self._parents)
         missing = list(islice((i for i in primary if i not in self._parents and i not in self._rejected), 1))
         if missing:
@@ -170,13 +172,9 @@ class _Writer:
         return committed, len(primary) - committed
 
 
-def _primary_ids(dag: Dag, node: Node, snapshot: TableSnapshot) -> list[str] | None:
-    assert isinstance(node.stage, Reduce)
-    name = node.stage.accounts_for
-    if name is None:
-        return None
-    first_column = arrow_schema(dag.output_type(node.inputs[name])).names[0]
-    ids: list[str] = snapshot.table(name).column(first_column).to_pylist()
+def _primary_ids(dag: Dag, node: Node, snapshot: TableSnapshot) -> list[str]:
+    first_column = arrow_schema(dag.output_type(node.inputs[node.primary])).names[0]
+    ids: list[str] = snapshot.table(node.primary).column(first_column).to_pylist()
     return ids
 
 

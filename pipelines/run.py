@@ -20,6 +20,7 @@ from pipelines.build import build
 from pipelines.config import ExecutionConfig, PipelineConfig
 from pipelines.executors.base import Executor
 from pipelines.progress import Progress, make_progress
+from pipelines.reporting import write_report
 from pipelines.run_view import RunView
 from pipelines.runner import Runner, RunOutcome, Say
 from pipelines.sweep import sweep
@@ -99,7 +100,7 @@ def run(
             if config.training is not None and not outcome.postponed:
                 trained = _train(config, view, say)
             summary = summarise(view, outcome, time.monotonic() - started, trained)
-            write_report(config.name, view, summary.run_id, summary.seconds)
+            write_report(config.name, view, summary.run_id, summary.seconds, trained)
             return summary
     finally:
         shutil.rmtree(workspace.scratch, ignore_errors=True)

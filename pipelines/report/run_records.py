@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Protocol, TypeVar
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from curation.base.records import Record, arrow_schema, from_arrow
+from curation.base.records import Record, from_arrow
 from curation.base.rejects import Rejected
 from pipelines.run_view import RunView
 
@@ -58,7 +59,7 @@ class CommittedRecords:
         if dataset is None or not attempts or not values:
             return []
         chosen = _of_attempts(attempts) & ds.field(column).isin(pa.array(values, pa.string()))
-        table = dataset.to_table(columns=arrow_schema(cls).names, filter=chosen)
+        table = dataset.to_table(columns=[field.name for field in fields(cls)], filter=chosen)
         return sorted(from_arrow(cls, table), key=lambda record: (record.record_id, record.digest()))
 
 
