@@ -1,0 +1,1 @@
+"""Untrusted media: sniffing, and decoding in limited child processes."""
