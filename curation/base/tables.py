@@ -14,6 +14,7 @@ from typing import Any, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.fs
 
 from curation.base.records import Record, arrow_schema, to_arrow
 from curation.base.storage import Storage
@@ -78,7 +79,14 @@ class Tables:
     def dataset(self, name: str) -> ds.Dataset | None:
         """A table as an Arrow dataset; None where there is no table yet."""
         table = self._open(name)
-        return None if table is None else table.to_pyarrow_dataset()
+        if table is None:
+            return None
+        filesystem = None
+        if self._storage.local_root is not None:
+            # Arrow's own file system: Delta's goes through Python, which Arrow's threads may outlive.
+            folder = str(self._storage.local_root / "tables" / name)
+            filesystem = pa.fs.SubTreeFileSystem(folder, pa.fs.LocalFileSystem())
+        return table.to_pyarrow_dataset(filesystem=filesystem)
 
     def read(
         self,

@@ -1,0 +1,1 @@
+"""From shots to clips with their media: SourceVideo + Shot -> Clip."""

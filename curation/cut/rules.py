@@ -1,0 +1,74 @@
+"""Which clips a shot becomes. Pure arithmetic on pts; nothing here touches media."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from curation.records import Shot
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of a stream: pts of the first frame, and the first pts after the last."""
+
+    start_pts: int
+    end_pts: int
+
+
+def duration(span: Span | Shot, time_base: str) -> Fraction:
+    """Length in seconds, exact."""
+    return (span.end_pts - span.start_pts) * Fraction(time_base)
+
+
+def split_targets(shot: Shot, max_s: float) -> list[int]:
+    """Where a shot longer than `max_s` seconds is to be divided into equal pieces, in pts; [] for others.
+
+    The pieces are as few as possible. Each must then start at the first frame at or after its target, so
+    that a piece can last up to one frame longer than `max_s`.
+    """
+    pieces = -(-duration(shot, shot.time_base) // Fraction(max_s))
+    length = shot.end_pts - shot.start_pts
+    return [shot.start_pts + length * piece // pieces for piece in range(1, pieces)]
+
+
+def spans(shot: Shot, starts: Sequence[int]) -> list[Span]:
+    """The pieces of a shot that start where the shot does and at each of `starts`."""
+    bounds = [shot.start_pts, *starts, shot.end_pts]
+    return [Span(start, end) for start, end in itertools.pairwise(bounds)]
+
+
+def caption_targets(length_pts: int, frame_pts: int, count: int) -> list[int]:
+    """Times at which captioners look at a clip, in pts from its start.
+
+    They are the middles of `count` equal parts, moved half a frame ahead: the first frame at or after a
+    target is then the one nearest to the middle. `frame_pts` is the mean duration of a frame.
+    """
+    return [max(0, (length_pts * (2 * part + 1) - frame_pts * count) // (2 * count)) for part in range(count)]
+
+
+def caption_picks(frame_pts: Sequence[int], targets: Sequence[int]) -> list[int]:
+    """The frames that captioners see: the first at or after each target, or else the first of the clip.
+
+    `frame_pts` are the pts of all frames from the clip's start, increasing.
+    """
+    picks = {
+        next((index for index, pts in enumerate(frame_pts) if pts >= target), None) for target in targets
+    }
+    return sorted(pick for pick in picks if pick is not None) or [0]
+
+
+def fitted_size(width_px: int, height_px: int, short_side_px: int) -> tuple[int, int]:
+    """Even width and height with the short side at most `short_side_px`, the aspect kept to the nearest even
+    number, and no side longer than given (but at least 2)."""
+    short = min(width_px, height_px)
+    target = min(short, short_side_px) // 2 * 2
+    return (_fitted_side(width_px, target, short), _fitted_side(height_px, target, short))
+
+
+def _fitted_side(side_px: int, numerator: int, denominator: int) -> int:
+    """The even number nearest to side times a fraction."""
+    nearest = (side_px * numerator + denominator) // (2 * denominator) * 2
+    return max(2, min(nearest, side_px // 2 * 2))

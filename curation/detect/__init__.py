@@ -1,0 +1,1 @@
+"""Where the shots of a source begin and end: SourceVideo -> Shot."""
