@@ -1,0 +1,1 @@
+"""What is heard in a clip: one file per captioner, and the measurements they share."""

@@ -1,0 +1,1 @@
+"""Several captions become one text, every claim of which cites numbered source lines."""

@@ -1,0 +1,1 @@
+"""What is said: recognised once per source, then sliced to its clips."""
