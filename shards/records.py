@@ -21,14 +21,17 @@ class SampleMember(Part):
 class Sample(Record):
     """What a shard holds under one key, and its place: generation, split, shard, position.
 
-    `shard_id` names the shard's content ("<generation>/<split>/<number>"); `metadata` is the text of
-    the `.json` member. `generation` hashes the samples of the generation.
+    `sample_id` hashes every byte of the sample; `facts_digest` hashes it without the provenance of its
+    texts: a sample whose facts are as they were stays in the generation that it is in. `shard_id` names
+    the shard's content ("<generation>/<split>/<number>"); `metadata` is the text of the `.json` member.
+    `generation` hashes the samples of the generation.
     """
 
     TABLE: ClassVar[str] = "samples"
 
     sample_id: str
     clip_id: str
+    facts_digest: str
     generation: str
     split: str
     shard_id: str
@@ -76,7 +79,8 @@ class ShardFile(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetManifest(Record):
-    """The manifest as written: `version` is the hash that names the dataset."""
+    """The manifest as written: `version` is the hash that names the dataset; `path` is relative to the
+    run's `shards` folder."""
 
     TABLE: ClassVar[str] = "manifests"
 

@@ -1,0 +1,67 @@
+"""What writing and reading agree on: names, versions, the columns of an index, canonical JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Final
+
+import pyarrow as pa
+
+SHARDS_FOLDER: Final = "shards"
+"""The folder of a run below which shards and manifest lie."""
+MANIFEST_NAME: Final = "manifest.json"
+MANIFEST_SCHEMA_VERSION: Final = 1
+METADATA_SCHEMA_VERSION: Final = 1
+INDEX_SUFFIX: Final = ".index.parquet"
+
+DEFAULT_LANES: Final = 64
+"""Canonical lanes: enough to be divided by every usual number of ranks, few enough for small sets."""
+
+MEMBER_TYPES: Final = frozenset({"flac", "jpg", "json", "mp4"})
+"""Extensions of the members that a sample may have; nothing else is ever decoded."""
+
+INDEX_SCHEMA: Final = pa.schema(
+    [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("duration_s", pa.float64(), nullable=False),
+        pa.field("caption_chars", pa.int64(), nullable=False),
+        pa.field("sha256", pa.string(), nullable=False),
+        pa.field(
+            "members",
+            pa.list_(
+                pa.field(
+                    "element",
+                    pa.struct(
+                        [
+                            pa.field("extension", pa.string(), nullable=False),
+                            pa.field("offset", pa.int64(), nullable=False),
+                            pa.field("size", pa.int64(), nullable=False),
+                            pa.field("sha256", pa.string(), nullable=False),
+                        ]
+                    ),
+                    nullable=False,
+                )
+            ),
+            nullable=False,
+        ),
+    ]
+)
+"""A row per sample in the order of the tar. `offset` and `size` (bytes) say where a member's own bytes
+lie in the tar; a sample's `sha256` is over the bytes of all its members, in the order of the tar."""
+
+
+def canonical_json(value: Any) -> str:
+    """The one JSON text of a value: sorted keys, no spaces, UTF-8 as it is, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def manifest_version(manifest: dict[str, Any]) -> str:
+    """The hash that names a dataset (sha256, hex): of everything in its manifest but the hash."""
+    body = {name: value for name, value in manifest.items() if name != "version"}
+    return hashlib.sha256(canonical_json(body).encode()).hexdigest()
+
+
+def index_path(tar_path: str) -> str:
+    """Where the index of a tar lies: beside it, by name."""
+    return tar_path.removesuffix(".tar") + INDEX_SUFFIX

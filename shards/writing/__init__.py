@@ -1,0 +1,1 @@
+"""Fused clips to shards: which samples, in which split and shard; their bytes; the manifest."""

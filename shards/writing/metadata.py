@@ -1,0 +1,128 @@
+"""The `.json` member of a sample: everything known of a clip but its pictures and sound.
+
+It holds no path, host name or time of day: equal content gives equal bytes anywhere. Times are in
+seconds; unless said otherwise they count from the start of the clip.
+
+    schema_version   1
+    key              the clip's id, the name of all its members
+    source           video_id (hash of the source's content), duration_s, licence, title, and the clip's
+                     span in it: stream, start_pts, end_pts (in units of time_base, "num/den" seconds),
+                     start_s, end_s
+    video            width_px, height_px, fps, num_frames, duration_s, frame_times_s (when each frame is
+                     shown), keyframes (numbers of the frames that decode alone), sha256 and size_bytes of
+                     the .mp4
+    audio            sha256 and size_bytes of the .flac (16 kHz, mono); null without sound
+    captions         video, audio, speech, each null if it was not asked for: text, language, confidence in
+                     0..1, segments (start_s, end_s, text, confidence), provenance
+    fused            fused captions, the one that draws on most modalities first: kind (V A S AV AVS),
+                     text, lines (the numbered source lines: line, modality, start_s, end_s, text,
+                     confidence), claims (start_char, end_char of text, the lines they rest on, support:
+                     a score in 0..1 per modality), provenance
+    scores           confidence of each caption (null without one), and `support`: the mean over the
+                     claims of the first fused caption (null where it makes none)
+
+`provenance` says where a text comes from: model, revision, prompt and its hash, parameters,
+input_spans, stage, stage_version, stage_key, code_version. All samples have the same keys, so that
+readers which infer a table's columns from a few samples find them all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from captioning.records import FusionKind, Modality
+from curation.base.records import round_score
+from shards.format import METADATA_SCHEMA_VERSION, canonical_json
+
+Row = Mapping[str, Any]
+"""A record as Arrow gives it: plain values by field name."""
+
+TIME_DECIMALS = 6
+_SPAN = ("video_id", "stream", "start_pts", "end_pts", "time_base", "start_s", "end_s")
+_VIDEO = ("width_px", "height_px", "fps", "num_frames", "duration_s")
+_LINE = ("line", "modality", "start_s", "end_s", "text", "confidence")
+_SEGMENT = ("start_s", "end_s", "text", "confidence")
+_RICHEST_FIRST = sorted(FusionKind, key=lambda kind: (-len(kind), list(FusionKind).index(kind)))
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """The text of the `.json` member; the digest of its facts (all of it but the provenance); the length
+    of the caption that a trainer takes first; and how much of what may be absent is there."""
+
+    text: str
+    facts_digest: str
+    caption_chars: int
+    richness: int
+
+
+def build(clip: Row, source: Row, captions: Mapping[str, Row], fused: Sequence[Row]) -> Metadata:
+    """The metadata of a clip.
+
+    `captions` are Caption rows by modality; `fused` are FusedCaption rows with text, at least one.
+    """
+    ordered = sorted(fused, key=lambda row: _RICHEST_FIRST.index(FusionKind(row["kind"])))
+    by_modality = {modality.value: captions.get(modality.value) for modality in Modality}
+    metadata: dict[str, Any] = {
+        "schema_version": METADATA_SCHEMA_VERSION,
+        "key": clip["clip_id"],
+        "source": {**_pick(clip, _SPAN), **_pick(source, ("duration_s", "licence", "title"))},
+        "video": {
+            **_pick(clip, _VIDEO),
+            **_pick(clip["video"], ("sha256", "size_bytes")),
+            "frame_times_s": [round(time_s, TIME_DECIMALS) for time_s in clip["frame_times_s"]],
+            "keyframes": clip["keyframes"],
+        },
+        "audio": _pick(clip["audio"], ("sha256", "size_bytes")) if clip["audio"] else None,
+        "captions": {name: _caption(row) if row else None for name, row in by_modality.items()},
+        "fused": [_fused(row) for row in ordered],
+        "scores": _scores(by_modality, ordered[0]),
+    }
+    facts_digest = hashlib.sha256(canonical_json(metadata).encode()).hexdigest()
+    for name, row in captions.items():
+        metadata["captions"][name]["provenance"] = row["provenance"]
+    for text, row in zip(metadata["fused"], ordered, strict=True):
+        text["provenance"] = row["provenance"]
+    return Metadata(
+        text=canonical_json(metadata),
+        facts_digest=facts_digest,
+        caption_chars=len(ordered[0]["text"]),
+        richness=_richness(clip, source, captions, ordered[0]),
+    )
+
+
+def _caption(row: Row) -> dict[str, Any]:
+    return {
+        **_pick(row, ("text", "language", "confidence")),
+        "segments": [_pick(segment, _SEGMENT) for segment in row["segments"]],
+    }
+
+
+def _fused(row: Row) -> dict[str, Any]:
+    return {
+        **_pick(row, ("kind", "text")),
+        "lines": [_pick(line, _LINE) for line in row["sources"]],
+        "claims": [_pick(claim, ("start_char", "end_char", "lines", "support")) for claim in row["claims"]],
+    }
+
+
+def _scores(captions: Mapping[str, Row | None], first: Row) -> dict[str, float | None]:
+    support = [part["score"] for claim in first["claims"] for part in claim["support"]]
+    return {
+        **{name: row["confidence"] if row else None for name, row in captions.items()},
+        "support": round_score(fmean(support)) if support else None,
+    }
+
+
+def _richness(clip: Row, source: Row, captions: Mapping[str, Row], first: Row) -> int:
+    optional = [clip["audio"], source["licence"], source["title"], first["sources"], first["claims"]]
+    optional += [row[name] for row in captions.values() for name in ("language", "segments")]
+    return sum(map(bool, optional))
+
+
+def _pick(row: Row, names: Sequence[str]) -> dict[str, Any]:
+    return {name: row[name] for name in names}

@@ -1,0 +1,159 @@
+"""Damaged and missing shards: replaced the same way every time, counted, and never half a sample."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from curation.base.storage import Storage
+from curation.base.workspace import Workspace
+from shards.reading import ShardError, ShardReader, TooManyDamagedError, merge_states
+from shards.reading.fetch import Fetcher
+from shards.reading.manifest import open_shards
+from shards.writing.select import SelectConfig
+from tests.shards.dataset import make_records, write_dataset
+
+NUM_SAMPLES = 60
+
+
+@pytest.fixture
+def url(workspace: Workspace) -> str:
+    records = make_records(workspace, 20, 3, real_media=False)
+    return write_dataset(workspace, records, SelectConfig(samples_per_shard=20), lanes=4)
+
+
+def reader(url: str, **options: Any) -> ShardReader:
+    return ShardReader(url, **{"max_damaged_fraction": 0.5, "retries": 0, **options})
+
+
+def keys(stream: ShardReader, count: int = 2 * NUM_SAMPLES) -> list[str]:
+    return [sample.key for sample, _ in islice(stream, count)]
+
+
+def tar_path(url: str, number: int = 0) -> Path:
+    shard = open_shards(url).shards[number]
+    return Path(url, shard.path)
+
+
+def flip_byte(url: str, rows: list[int]) -> list[str]:
+    """Damage the mp4 of some samples of the first shard; returns their keys."""
+    shard = open_shards(url).shards[0]
+    index = Fetcher().index(shard)
+    data = bytearray(tar_path(url).read_bytes())
+    for row in rows:
+        data[index[row].members[-1].offset] ^= 1
+    tar_path(url).write_bytes(data)
+    return [index[row].key for row in rows]
+
+
+def test_a_flipped_byte_is_replaced_by_the_same_sample_always(url: str) -> None:
+    sound = keys(reader(url))
+    damaged = flip_byte(url, [3, 7])
+    first = reader(url)
+    got = keys(first)
+    assert first.num_substituted == 2
+    assert not set(damaged) & set(got)
+    assert [a for a, b in zip(got, sound, strict=True) if b not in damaged] == [
+        key for key in sound if key not in damaged
+    ]
+    assert keys(reader(url)) == got
+    # Ranks find the damage in another order.
+    ranks = [reader(url, rank=rank, num_ranks=4) for rank in range(4)]
+    parts = [keys(one, len(got) // 4) for one in ranks]
+    assert [key for together in zip(*parts, strict=True) for key in together] == got
+    assert len(merge_states([one.state_dict() for one in ranks])["substitutes"]) == 2
+
+
+def test_the_state_remembers_substitutes_when_the_damage_is_mended(url: str) -> None:
+    whole = tar_path(url).read_bytes()
+    flip_byte(url, [3, 7])
+    first = reader(url)
+    got = keys(first)
+    tar_path(url).write_bytes(whole)
+    again = reader(url)
+    again.load_state_dict({**json.loads(json.dumps(first.state_dict())), "slot": 0})
+    assert keys(again) == got
+    assert again.num_substituted == 2
+
+
+def test_a_truncated_shard_never_gives_half_a_sample(url: str) -> None:
+    data = tar_path(url).read_bytes()
+    tar_path(url).write_bytes(data[: len(data) // 2])
+    stream = reader(url)
+    for sample, _ in islice(stream, NUM_SAMPLES):
+        metadata = json.loads(sample.members["json"])
+        assert len(sample.members["mp4"]) == metadata["video"]["size_bytes"]
+    assert 5 < stream.num_substituted < 15
+
+
+def test_too_much_damage_stops_the_run(url: str) -> None:
+    flip_byte(url, list(range(20)))
+    with pytest.raises(TooManyDamagedError, match=r"of 60, more than the 6 allowed.*shards verify"):
+        keys(reader(url, max_damaged_fraction=0.1))
+
+
+def test_a_sample_that_does_not_decode_is_replaced_too(url: str) -> None:
+    stream = reader(url)
+    sample, position = next(iter(stream))
+    other = stream.replacement(sample, "no frames")
+    assert other.index == sample.index
+    assert other.key != sample.key
+    assert stream.sample(0) == other
+    assert sample.key not in keys(stream)
+    again = reader(url)
+    again.load_state_dict(stream.state_dict(position))
+    assert again.sample(0) == other
+
+
+def test_a_substitute_that_proves_damaged_is_itself_replaced(url: str) -> None:
+    stream = reader(url)
+    sample = stream.sample(0)
+    second = stream.replacement(sample, "bad")
+    third = stream.replacement(second, "bad")
+    assert len({sample.key, second.key, third.key}) == 3
+    assert stream.num_substituted == 2
+    # Found in the other order, the outcome is the same.
+    other = reader(url)
+    slot = next(slot for slot in range(NUM_SAMPLES) if other.sample(slot).key == second.key)
+    other.replacement(other.sample(slot), "bad")
+    assert other.replacement(other.sample(0), "bad") == third
+
+
+def test_a_missing_shard_stops_the_run_by_name(url: str) -> None:
+    path = tar_path(url, 1)
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=path.name):
+        keys(reader(url))
+
+
+def test_a_damaged_index_stops_the_run(url: str) -> None:
+    shard = open_shards(url).shards[0]
+    path = Path(url, shard.index_path)
+    path.write_bytes(path.read_bytes()[:-1] + b"\0")
+    with pytest.raises(ShardError, match="sha256 differs from the manifest"):
+        keys(reader(url))
+
+
+def test_passing_faults_are_waited_out_and_lasting_ones_raised(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, failures = Storage.read_range, [OSError("connection reset"), EOFError("cut off"), OSError("slow")]
+
+    def shaky(self: Storage, relative: str, offset: int, size: int) -> bytes:
+        if failures:
+            raise failures.pop()
+        return real(self, relative, offset, size)
+
+    expected = keys(reader(url))
+    monkeypatch.setattr(Storage, "read_range", shaky)
+    monkeypatch.setattr("shards.reading.fetch.time.sleep", lambda seconds: None)
+    stream = reader(url, retries=3)
+    assert keys(stream) == expected
+    assert stream.num_substituted == 0
+    failures[:] = [OSError("gone")] * 10
+    with pytest.raises(OSError, match="gone"):
+        keys(reader(url, retries=3))
