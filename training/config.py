@@ -1,0 +1,59 @@
+"""The training configuration as a whole. Each section is defined beside what it configures."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from curation.base.config import Config, operational
+from training.checkpoint import CheckpointConfig
+from training.data import DataConfig
+from training.metrics import LoggingConfig
+from training.models.encoder_config import EncoderConfig
+from training.objectives.masked_pixels_config import MaskedPixelsConfig
+from training.optimizer import OptimizerConfig, ScheduleConfig
+
+
+class TrainConfig(Config):
+    """One training run: samples from shards, a model, what it learns, and for how long."""
+
+    name: str = operational("train", description="Name of the run in logs.", min_length=1, max_length=100)
+    data: DataConfig = Field(..., description="Where samples come from.")
+    model: EncoderConfig = Field(EncoderConfig(), description="The video encoder.")
+    objective: MaskedPixelsConfig = Field(
+        MaskedPixelsConfig(), description="What the encoder is trained to do."
+    )
+    optimizer: OptimizerConfig = Field(OptimizerConfig(), description="The optimizer.")
+    schedule: ScheduleConfig = Field(ScheduleConfig(), description="The learning rate's course.")
+    steps: int = Field(..., description="Optimizer steps of the whole run.", ge=1)
+    batch_size: int = Field(..., description="Clips per step.", ge=1, le=65536)
+    seed: int = Field(0, description="Seed of weights, sample order, crops and masks.", ge=0, lt=2**63)
+    checkpoint: CheckpointConfig = operational(
+        CheckpointConfig(), description="When checkpoints are written."
+    )
+    logging: LoggingConfig = operational(LoggingConfig(), description="What is logged how often.")
+    device: Literal["cpu", "cuda"] = operational("cpu", description="Where the model is trained.")
+    num_threads: int | None = operational(
+        None,
+        description="CPU threads of the model; default: all cores. Losses repeat bit for bit only with the "
+        "same number.",
+        ge=1,
+        le=1024,
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        _, height, width = self.model.grid
+        self.objective.num_hidden(height * width)
+        if self.schedule.warmup_steps >= self.steps:
+            raise ValueError(
+                f"schedule.warmup_steps = {self.schedule.warmup_steps} leaves nothing of "
+                f"steps = {self.steps}. Set warmup_steps below steps."
+            )
+        if self.schedule.final_learning_rate > self.optimizer.peak_learning_rate:
+            raise ValueError(
+                f"schedule.final_learning_rate = {self.schedule.final_learning_rate} is above "
+                f"optimizer.peak_learning_rate = {self.optimizer.peak_learning_rate}. Lower the final one."
+            )
+        return self

@@ -1,0 +1,52 @@
+"""VideoMAE's light decoder: it guesses the pixels of hidden patches from the visible ones.
+
+Shape suffixes: B batch, K visible patches, M hidden patches, L = K + M, E decoder width, D encoder
+width, P values of a patch (tubelet * patch * patch * 3).
+"""
+
+# ruff: noqa: N803, N806, N815 (shape suffixes)
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from training.models.block import INIT_STD, NORM_EPS, Block, init_linear
+from training.models.encoder import take_tokens
+from training.models.encoder_config import EncoderConfig
+from training.models.positions import sin_cos_positions
+from training.objectives.masked_pixels_config import PixelDecoderConfig
+
+RESIDUAL_SCALE = 1.0
+"""Branches start at full strength: the decoder is shallow and is thrown away after training."""
+
+
+class PixelDecoder(nn.Module):
+    """Visible features and mask tokens to pixels (VideoMAE, section 3.3)."""
+
+    positions_1LE: Tensor
+
+    def __init__(self, config: PixelDecoderConfig, encoder: EncoderConfig) -> None:
+        super().__init__()
+        values = encoder.tubelet_frames * encoder.patch_px**2 * 3
+        self.embed = nn.Linear(encoder.width, config.width)
+        self.mask_token = nn.Parameter(torch.empty(1, 1, config.width))
+        positions = sin_cos_positions(encoder.grid, config.width).unsqueeze(0)
+        self.register_buffer("positions_1LE", positions, persistent=False)
+        self.blocks = nn.ModuleList(
+            Block(config.width, config.heads, 4 * config.width, RESIDUAL_SCALE) for _ in range(config.depth)
+        )
+        self.norm = nn.RMSNorm(config.width, eps=NORM_EPS)
+        self.head = nn.Linear(config.width, values)
+        self.apply(init_linear)
+        nn.init.trunc_normal_(self.mask_token, std=INIT_STD)
+
+    def forward(self, features_BKD: Tensor, visible_BK: Tensor, hidden_BM: Tensor) -> Tensor:
+        """Guess the hidden patches; returns [B, M, P] in the order of `hidden_BM`."""
+        positions_BLE = self.positions_1LE.expand(len(features_BKD), -1, -1)
+        visible_BKE = self.embed(features_BKD) + take_tokens(positions_BLE, visible_BK)
+        hidden_BME = self.mask_token + take_tokens(positions_BLE, hidden_BM)
+        x_BLE = torch.cat([visible_BKE, hidden_BME], dim=1)
+        for block in self.blocks:
+            x_BLE = block(x_BLE)
+        pixels_BMP: Tensor = self.head(self.norm(x_BLE[:, visible_BK.shape[1] :]))
+        return pixels_BMP

@@ -1,0 +1,50 @@
+"""Settings of masked pixels; apart from `masked_pixels.py` so that configs load without torch."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from curation.base.config import Config
+from training.models.encoder_config import check_width
+
+
+class PixelDecoderConfig(Config):
+    """VideoMAE's decoder: half the encoder's width, four blocks for a large encoder, fewer for a small."""
+
+    width: int = Field(192, description="Channels of a token; a multiple of 16.", ge=16, le=4096)
+    depth: int = Field(4, description="Number of blocks.", ge=1, le=16)
+    heads: int = Field(3, description="Attention heads; must divide width.", ge=1, le=64)
+
+    @model_validator(mode="after")
+    def _divides(self) -> Self:
+        check_width("width", self.width, self.heads)
+        return self
+
+
+class MaskedPixelsConfig(Config):
+    """InternVideo's masked stage (VideoMAE): guess the normalised pixels of hidden tubes."""
+
+    kind: Literal["pixels"] = Field("pixels", description="Masked pixels.")
+    mask_ratio: float = Field(
+        0.9, description="Share of the patches of a frame that is hidden (VideoMAE: 0.9).", gt=0, lt=1
+    )
+    decoder: PixelDecoderConfig = Field(
+        PixelDecoderConfig(), description="The decoder, dropped after training."
+    )
+
+    def num_hidden(self, patches_per_frame: int) -> int:
+        """How many patches of a frame are hidden; the rest is visible.
+
+        Raises:
+            ValueError: all or none would be.
+        """
+        hidden = int(self.mask_ratio * patches_per_frame)
+        if not 0 < hidden < patches_per_frame:
+            raise ValueError(
+                f"objective.mask_ratio = {self.mask_ratio} hides {hidden} of the {patches_per_frame} patches "
+                "of a frame, but at least 1 must be hidden and 1 visible. Change mask_ratio, or take a "
+                "larger model.size_px or a smaller model.patch_px."
+            )
+        return hidden

@@ -1,0 +1,68 @@
+"""Whether a run may go on from a checkpoint: only what would give the same run is let through."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from training.config import TrainConfig
+from training.state import SavedState
+
+
+class ConfigChangedError(ValueError):
+    """The output was trained with another config."""
+
+
+class DatasetChangedError(ValueError):
+    """The output was trained on another version of the data set."""
+
+
+def semantic_config(config: TrainConfig) -> dict[str, Any]:
+    """The fields that decide what comes out, as they look once they were JSON."""
+    values: dict[str, Any] = json.loads(json.dumps(config.semantic()))
+    return values
+
+
+def config_hash(config: TrainConfig) -> str:
+    """Hash of the fields that decide what comes out (16 hex digits)."""
+    text = json.dumps(semantic_config(config), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def check_same_config(saved: SavedState, config: TrainConfig, output: Path) -> None:
+    """Refuse to continue with other settings; those that only say where or how fast may change.
+
+    Raises:
+        ConfigChangedError: with each key, the old and the new value.
+    """
+    lines = list(_differences(saved.config, semantic_config(config)))
+    if lines:
+        raise ConfigChangedError(
+            f"{output} was trained to step {saved.progress.step} with another config: {'; '.join(lines)}. "
+            "Set these back to continue, or choose another output folder."
+        )
+
+
+def check_same_dataset(saved: SavedState, version: str, url: str, *, accept_new_shards: bool) -> None:
+    """Refuse to continue on other shards than those of the checkpoint, unless that is wanted.
+
+    Raises:
+        DatasetChangedError: with both versions.
+    """
+    if saved.dataset_version != version and not accept_new_shards:
+        raise DatasetChangedError(
+            f"{url} is now version {version}, but the checkpoint of step {saved.progress.step} was trained "
+            f"on {saved.dataset_version}. Go back to those shards, choose another output folder, or pass "
+            "--accept-new-shards to go on with the next pass, over the new shards."
+        )
+
+
+def _differences(saved: Any, now: Any, key: str = "") -> Iterator[str]:
+    if isinstance(saved, Mapping) and isinstance(now, Mapping):
+        for name in [*saved, *(name for name in now if name not in saved)]:
+            yield from _differences(saved.get(name), now.get(name), f"{key}.{name}" if key else name)
+    elif saved != now:
+        yield f"{key} = {json.dumps(saved)} in the checkpoint, {json.dumps(now)} now"
