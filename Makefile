@@ -1,0 +1,31 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint clean
+
+help:
+	@echo "make demo    render a few videos, curate them, train on the shards, write a report (demo/)"
+	@echo "make test    run all tests"
+	@echo "make lint    ruff, mypy, import-linter"
+	@echo "make setup   create .venv and install (the others do it, too); PYTHON=python3.12 chooses the interpreter"
+	@echo "make clean   remove .venv, demo/ and caches"
+
+setup:
+	@sh tools/setup.sh demo
+
+demo: setup
+	@.venv/bin/python -m examples.footage demo/videos
+	@.venv/bin/cliploom run examples/quickstart.yaml --input demo/videos --output demo/run
+
+test:
+	@sh tools/setup.sh dev
+	@.venv/bin/python -m tools.run_tests
+
+lint:
+	@sh tools/setup.sh dev
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+clean:
+	rm -rf .venv demo dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

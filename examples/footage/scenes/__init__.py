@@ -1,0 +1,1 @@
+"""The places that are filmed, one per file."""
