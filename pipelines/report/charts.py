@@ -128,7 +128,7 @@ def bin_label(each: Bin) -> str:
     """'4 to 5', '7' for a single whole number, '20 and more'."""
     if each.open_ended:
         return f"{quantity(each.low)} and more"
-    if _single(each):
+    if each.single:
         return quantity(each.low)
     return f"{quantity(each.low)} to {quantity(each.high)}"
 
@@ -163,14 +163,10 @@ def curve_chart(training: Training) -> CurveChart:
     )
 
 
-def _single(each: Bin) -> bool:
-    return each.high - each.low == 1 and each.low == int(each.low) and not each.open_ended
-
-
 def _bin_ticks(bins: Sequence[Bin], width: float) -> list[Tick]:
     """Whole numbers stand below the middle of their bar, edges below the gaps between bars."""
     every = max(1, math.ceil(len(bins) / X_LABELS))
-    if all(_single(each) or each.open_ended for each in bins):
+    if all(each.single or each.open_ended for each in bins):
         return [
             Tick(_r(LEFT + (place + 0.5) * width), quantity(each.low) + ("+" if each.open_ended else ""))
             for place, each in enumerate(bins)

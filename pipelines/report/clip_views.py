@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from captioning.fusion.sources import source_lines
 from captioning.records import Caption, FusedCaption, Modality, SourceLine
 from curation.base.rejects import Rejected
 from curation.records import Clip, DuplicateOf, SourceVideo
@@ -112,7 +113,7 @@ def _lines(
     used = {(line.modality, line.text, line.start_s) for lines in seen for line in lines}
     unseen = [
         replace(line, line=f"{line.modality.letter}–") if fused else line
-        for line in _numbered(captions)
+        for line in source_lines(captions)
         if (line.modality, line.text, line.start_s) not in used
     ]
     for lines in [*seen, unseen]:
@@ -134,19 +135,6 @@ def _lines(
         for line, anchor in placed.items()
     ]
     return sorted(views, key=lambda view: ORDER[view.modality]), anchors
-
-
-def _numbered(captions: Sequence[Caption]) -> Iterator[SourceLine]:
-    for caption in captions:
-        for number, segment in enumerate(caption.segments, start=1):
-            yield SourceLine(
-                line=f"{caption.modality.letter}{number}",
-                modality=caption.modality,
-                start_s=segment.start_s,
-                end_s=segment.end_s,
-                text=segment.text,
-                confidence=segment.confidence,
-            )
 
 
 def _citing(

@@ -94,11 +94,13 @@ class RejectGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class Bin:
-    """Values in [low, high); in [low, infinity) where it is `open_ended`."""
+    """Values in [low, high); in [low, infinity) where it is `open_ended`; just `low` where it is
+    `single`, as counts are."""
 
     low: float
     high: float
     count: int
+    single: bool = False
     open_ended: bool = False
 
 

@@ -38,7 +38,7 @@ def histogram(
         title=title,
         x_label=x_label,
         y_label=y_label,
-        bins=tuple(_bins(ordered, edges)),
+        bins=tuple(_bins(ordered, edges, single=whole and step == 1)),
         minimum=low,
         median=float(np.median(ordered)),
         maximum=high,
@@ -53,10 +53,16 @@ def round_step(extent: float, most: int, *, whole: bool = False) -> float:
     return max(1.0, float(math.ceil(step))) if whole else step
 
 
-def _bins(ordered: NDArray[np.float64], edges: list[float]) -> Iterator[Bin]:
+def _bins(ordered: NDArray[np.float64], edges: list[float], *, single: bool) -> Iterator[Bin]:
     places = np.searchsorted(ordered, edges, side="left")
     last = len(edges) - 2
     for i, (low, high) in enumerate(itertools.pairwise(edges)):
         open_ended = i == last and places[-1] < len(ordered)
         end = len(ordered) if open_ended else places[i + 1]
-        yield Bin(low=low, high=high, count=int(end - places[i]), open_ended=open_ended)
+        yield Bin(
+            low=low,
+            high=high,
+            count=int(end - places[i]),
+            single=single and not open_ended,
+            open_ended=open_ended,
+        )

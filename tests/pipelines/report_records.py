@@ -1,0 +1,224 @@
+"""Made-up records of each step, as the stages of a small run would put them out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from captioning.records import (
+    Caption,
+    Claim,
+    FusedCaption,
+    FusionKind,
+    Modality,
+    Provenance,
+    Segment,
+    SourceLine,
+    Span,
+    SupportScore,
+)
+from curation.base.ids import hash_id
+from curation.base.rejects import Reason, Rejected
+from curation.records import Clip, Shot, SourceVideo, VideoStream
+from shards.records import Sample, ShardFile
+
+VIDEO_LINES = (
+    ("The clip lasts {d:.1f} seconds at 24 frames per second.", 1.0),
+    ("The camera pans to the left (by 48 % of the picture's width) until 2.1 s.", 0.91),
+    ("There is moderate motion in the picture (7 % of it changes within 0.1 s).", 0.9),
+    ("The picture is dark, with strong contrast.", 0.97),
+    ("The dominant colours are navy blue, slate grey and white.", 0.84),
+    ("There is text in the picture from 1.2 s on.", 0.62),
+)
+AUDIO_LINES = (
+    ("The sound is of medium loudness (-21.4 LUFS).", 1.0),
+    ("Speech is heard for 38 % of the clip.", 0.88),
+    ("Besides speech the sound is tonal, at about 96 beats per minute.", 0.55),
+)
+SPEECH_LINES = (
+    ("what brings you to the land of the gatekeepers", 0.71),
+    ("i am searching for someone", 0.64),
+)
+
+
+def source_video(v: int) -> SourceVideo:
+    names = ("harbour_walk.mp4", "interview take 2.mov", "night-drive.mkv", "lecture.webm")
+    stream = VideoStream(
+        index=0,
+        codec="h264",
+        width_px=1280,
+        height_px=720,
+        fps=24.0,
+        time_base="1/12288",
+        start_pts=0,
+        rotation_deg=0,
+        pixel_format="yuv420p",
+        bit_depth=8,
+    )
+    return SourceVideo(
+        video_id=hash_id("video", v),
+        input_id=f"input{v}",
+        uri=f"/data/raw/{v:03d}_{names[v % 4]}",
+        size_bytes=10**7,
+        container="mov",
+        duration_s=40.0 + v,
+        num_video_streams=1,
+        video=stream,
+        audio=None,
+        licence="CC-BY 4.0" if v % 2 else None,
+        title="A walk" if v % 2 else None,
+    )
+
+
+def shot(shot_id: str, video: SourceVideo, start_s: float, duration_s: float) -> Shot:
+    return Shot(
+        shot_id=shot_id,
+        video_id=video.video_id,
+        stream=0,
+        start_pts=0,
+        end_pts=1,
+        time_base="1/24",
+        start_s=start_s,
+        end_s=start_s + duration_s,
+        start_frame=0,
+        last_frame=71,
+        opened_by="cut",
+        score=0.9,
+    )
+
+
+def captions_of(clip: Clip, silent: bool) -> list[Caption]:
+    said = {Modality.VIDEO: VIDEO_LINES, Modality.AUDIO: AUDIO_LINES, Modality.SPEECH: SPEECH_LINES}
+    captions = []
+    for modality, lines in said.items():
+        held = () if silent and modality is not Modality.VIDEO else lines
+        segments = tuple(
+            Segment(
+                start_s=0.0 if modality is not Modality.SPEECH else 0.4 + i,
+                end_s=min(clip.duration_s, 1.5 + i),
+                text=text.format(d=clip.duration_s),
+                confidence=sure,
+            )
+            for i, (text, sure) in enumerate(held)
+        )
+        captions.append(
+            Caption(
+                clip_id=clip.clip_id,
+                modality=modality,
+                language="en",
+                text=" ".join(s.text for s in segments),
+                segments=segments,
+                confidence=0.9,
+                provenance=provenance(
+                    f"cliploom measured {modality} facts"
+                    if modality is not Modality.SPEECH
+                    else "pocketsphinx en-us"
+                ),
+            )
+        )
+    return captions
+
+
+def fused(clip_id: str, captions: Sequence[Caption], silent: bool) -> FusedCaption:
+    sources = [
+        SourceLine(
+            line=f"{caption.modality.letter}{n}",
+            modality=caption.modality,
+            start_s=s.start_s,
+            end_s=s.end_s,
+            text=s.text,
+            confidence=s.confidence,
+        )
+        for caption in captions
+        for n, s in enumerate(caption.segments, start=1)
+    ]
+    parts: list[tuple[str, tuple[str, ...]]] = [
+        ("A dark picture in navy blue, slate grey and white with some text", ("V4", "V5", "V6")),
+        (", in which ", ()),
+        ("the camera pans to the left while part of the picture moves", ("V2", "V3")),
+        (". ", ()),
+    ]
+    if not silent:
+        parts += [
+            ("Someone speaks over music of medium loudness", ("A1", "A2", "A3", "S1")),
+            (" and ", ()),
+            ("says “what brings you to the land of the gatekeepers”", ("S1",)),
+            (". ", ()),
+        ]
+    text, claims = "", []
+    for words, lines in parts:
+        if lines:
+            support = tuple(
+                SupportScore(modality=m, score=0.9)
+                for m in Modality
+                if any(line.startswith(m.letter) for line in lines)
+            )
+            claims.append(
+                Claim(start_char=len(text), end_char=len(text) + len(words), lines=lines, support=support)
+            )
+        text += words
+    if silent:
+        claims.append(Claim(start_char=len(text), end_char=len(text) + 16, lines=(), support=()))
+        text += "Nobody is there."
+    return FusedCaption(
+        clip_id=clip_id,
+        kind=FusionKind.V if silent else FusionKind.AVS,
+        text=text.strip(),
+        sources=tuple(sources),
+        claims=tuple(claims),
+        provenance=provenance("cliploom template"),
+    )
+
+
+def provenance(model: str) -> Provenance:
+    return Provenance(
+        model=model,
+        revision="1",
+        prompt=None,
+        prompt_sha256=None,
+        parameters='{"frames":8,"start_probability":0.5}',
+        input_spans=(Span(start_s=0.0, end_s=3.0),),
+        stage="caption",
+        stage_version="1",
+        stage_key="0f1e2d3c4b5a6978",
+        code_version="0.1.0",
+    )
+
+
+def shard_file(shard_id: str, held: Sequence[Sample]) -> ShardFile:
+    return ShardFile(
+        shard_id=shard_id,
+        generation="g0",
+        split="train",
+        path=f"{shard_id}.tar",
+        sha256=sha256(shard_id.encode()),
+        size_bytes=700_000 * len(held),
+        index_path=f"{shard_id}.index.parquet",
+        index_sha256=sha256(b"i"),
+        num_samples=len(held),
+        duration_s=sum(s.duration_s for s in held),
+        sample_ids=tuple(s.sample_id for s in held),
+    )
+
+
+def reject(rejected_id: str, stage: str, reason: Reason, detail: str) -> Rejected:
+    return Rejected(rejected_id=rejected_id, parent_id=rejected_id, stage=stage, reason=reason, detail=detail)
+
+
+def picture(v: int, c: int, f: int) -> np.ndarray:
+    y, x = np.mgrid[0:360, 0:640]
+    planes = [(x // 3 + 40 * v + 9 * f) % 256, (y // 2 + 50 * c) % 256, np.full_like(x, 60 + 20 * v)]
+    picture = np.stack(planes, axis=2).astype(np.uint8)
+    cv2.circle(picture, (80 + 60 * f, 180), 50, (255, 255, 255), -1)
+    return picture
+
+
+def jpeg(picture: np.ndarray) -> bytes:
+    return bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

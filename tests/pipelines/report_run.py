@@ -1,0 +1,236 @@
+"""A made-up run whose every number is known: records of all steps, with frames that decode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from captioning.records import (
+    Caption,
+    Claim,
+    FusedCaption,
+    Transcript,
+)
+from curation.base.ids import hash_id
+from curation.base.media_store import MediaRef
+from curation.base.records import Record, to_arrow
+from curation.base.rejects import Reason, Rejected
+from curation.records import Clip, DuplicateOf, Frame, Shot, SourceVideo
+from pipelines.report.data import RunFacts, Training
+from pipelines.report.run_records import projection
+from shards.records import DatasetManifest, Sample, SampleMember, ShardFile
+from tests.pipelines.report_records import (
+    captions_of,
+    fused,
+    jpeg,
+    picture,
+    provenance,
+    reject,
+    sha256,
+    shard_file,
+    shot,
+    source_video,
+)
+
+OUTPUTS: Mapping[str, type[Record]] = {
+    "probe": SourceVideo,
+    "detect": Shot,
+    "cut": Clip,
+    "caption_video": Caption,
+    "caption_audio": Caption,
+    "transcribe": Transcript,
+    "caption_speech": Caption,
+    "fuse": FusedCaption,
+    "dedup": DuplicateOf,
+    "select": Sample,
+    "pack": ShardFile,
+    "manifest": DatasetManifest,
+}
+
+
+@dataclass
+class Run:
+    """Records by class, their media by path, and the facts beside them."""
+
+    records: dict[type[Record], list[Any]] = field(default_factory=dict)
+    media: dict[str, bytes] = field(default_factory=dict)
+    files: int = 0
+
+    def outputs(self) -> Mapping[str, type[Record]]:
+        return OUTPUTS
+
+    def batches(self, cls: type[Record], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        table = to_arrow(cls, self.records.get(cls, []))
+        yield from ds.dataset(table).to_batches(columns=projection(columns), batch_size=7)
+
+    def where(self, cls: type[Record], column: str, values: Sequence[str]) -> list[Any]:
+        found = [record for record in self.records.get(cls, []) if getattr(record, column) in values]
+        return sorted(found, key=lambda record: record.record_id)
+
+    def read_media(self, ref: MediaRef) -> bytes:
+        return self.media[ref.path]
+
+    @property
+    def facts(self) -> RunFacts:
+        seconds = (("probe", 2.1), ("detect", 14.3), ("cut", 31.8), ("caption_video", 22.4), ("fuse", 0.3))
+        return RunFacts(
+            run_id="20261121-101502-a1b2c3",
+            config_name="quickstart.yaml",
+            started_s=1795256102.0,
+            finished_s=1795256177.0,
+            version="0.1.0",
+            files=self.files,
+            stage_seconds=seconds,
+        )
+
+    def add(self, *records: Record) -> None:
+        for record in records:
+            self.records.setdefault(type(record), []).append(record)
+
+
+TRAINING = Training(
+    losses=tuple((i, round(1.1 * 0.985**i + 0.35 + 0.05 * ((i * 7919) % 13) / 13, 4)) for i in range(120)),
+    samples_per_s=11.83,
+)
+
+
+def made_up_run(num_videos: int = 4, clips_per_video: int = 5, pictures: Sequence[np.ndarray] = ()) -> Run:
+    """Videos with clips; of each video the last clip is a duplicate and the one before it has no
+    sound. Every fifth clip is not fused. Three files are rejected."""
+    run = Run(files=num_videos + 3)
+    for v in range(num_videos):
+        video = source_video(v)
+        run.add(video)
+        for c in range(clips_per_video):
+            _add_clip(run, video, v, c, clips_per_video, pictures)
+    run.add(
+        reject(
+            "bad1",
+            "probe",
+            Reason.NOT_MEDIA,
+            "/data/raw/notes.txt: starts with 4865 6c6c, which is no media format. Remove it.",
+        ),
+        reject("bad2", "probe", Reason.EMPTY_FILE, "/data/raw/zero.webm: 0 bytes. Download it again."),
+        reject(
+            "bad3",
+            "probe",
+            Reason.NOT_MEDIA,
+            "/data/raw/page.html: starts with <!DO, which is no media format. Remove it.",
+        ),
+    )
+    samples = run.records[Sample]
+    for shard in sorted({sample.shard_id for sample in samples}):
+        held = [sample for sample in samples if sample.shard_id == shard]
+        run.add(shard_file(shard, held))
+    run.add(
+        DatasetManifest(
+            version="9f8e7d6c5b4a39281706f5e4d3c2b1a0",
+            path="manifest.json",
+            num_samples=len(samples),
+            num_shards=len(run.records[ShardFile]),
+            shard_ids=tuple(each.shard_id for each in run.records[ShardFile]),
+        )
+    )
+    return run
+
+
+def with_text(run: Run, text: str) -> Run:
+    """The run with a text put wherever foreign text can come from."""
+    changed = replace(run, records=dict(run.records))
+    changed.records[SourceVideo] = [
+        replace(each, title=text, licence=text, uri=f"/data/{text}") for each in run.records[SourceVideo]
+    ]
+    changed.records[Caption] = [
+        replace(
+            each, segments=tuple(replace(s, text=text) for s in each.segments), provenance=provenance(text)
+        )
+        for each in run.records[Caption]
+    ]
+    changed.records[FusedCaption] = [
+        replace(
+            each,
+            text=text,
+            sources=tuple(replace(line, text=text) for line in each.sources),
+            claims=(Claim(start_char=0, end_char=len(text), lines=("V1", text), support=()),),
+            provenance=provenance(text),
+        )
+        for each in run.records[FusedCaption]
+    ]
+    changed.records[Rejected] = [
+        replace(each, detail=text, rejected_id=each.rejected_id if each.stage == "fuse" else text)
+        for each in run.records[Rejected]
+    ]
+    changed.records[Sample] = [replace(each, shard_id=text) for each in run.records[Sample]]
+    return changed
+
+
+def _add_clip(
+    run: Run, video: SourceVideo, v: int, c: int, count: int, pictures: Sequence[np.ndarray]
+) -> None:
+    clip_id, shot_id = hash_id("clip", v, c), hash_id("shot", v, c)
+    start_s, duration_s = 7.25 * c, 3.0 + 0.5 * ((3 * v + c) % 7)
+    run.add(shot(shot_id, video, start_s, duration_s))
+    frames = []
+    for f in range(8):
+        data = jpeg(pictures[(8 * (v * count + c) + f) % len(pictures)] if pictures else picture(v, c, f))
+        path = f"{clip_id}/{f}"
+        run.media[path] = data
+        ref = MediaRef(form=f"frame_{f:03d}", sha256=sha256(data), size_bytes=len(data), path=path, offset=0)
+        frames.append(
+            Frame(time_s=round(duration_s * (f + 0.5) / 8, 3), width_px=640, height_px=360, media=ref)
+        )
+    media = MediaRef(form="mp4", sha256=sha256(b"x"), size_bytes=700_000, path=f"{clip_id}.mp4", offset=0)
+    clip = Clip(
+        clip_id=clip_id,
+        video_id=video.video_id,
+        shot_ids=(shot_id,),
+        stream=0,
+        start_pts=0,
+        end_pts=1,
+        time_base="1/24",
+        start_s=start_s,
+        end_s=start_s + duration_s,
+        duration_s=duration_s,
+        num_frames=72,
+        fps=24.0,
+        width_px=454,
+        height_px=256,
+        frame_times_s=(0.0,),
+        keyframes=(0,),
+        video=media,
+        audio=None,
+        frames=tuple(frames),
+    )
+    silent = c == count - 2
+    captions = captions_of(clip, silent)
+    run.add(clip, *captions)
+    if (v * count + c) % 5 == 1:
+        run.add(reject(clip_id, "fuse", Reason.FUSION_FAILED, f"clip {clip_id}: no template fits 11 lines."))
+        return
+    run.add(fused(clip_id, captions, silent))
+    if c == count - 1:
+        run.add(DuplicateOf(clip_id=clip_id, duplicate_of=hash_id("clip", v, 0), kind="exact"))
+        return
+    split = "val" if v % 4 == 3 else "train"
+    member = SampleMember(extension="mp4", media=media)
+    place = len(run.records.get(Sample, []))
+    run.add(
+        Sample(
+            sample_id=hash_id("sample", clip_id),
+            clip_id=clip_id,
+            generation="g0",
+            split=split,
+            shard_id=f"g0/{split}/000000",
+            position=place,
+            duration_s=duration_s,
+            caption_chars=200,
+            members=(member,),
+            metadata="{}",
+            facts_digest="0" * 64,
+        )
+    )
