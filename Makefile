@@ -17,7 +17,7 @@ demo: setup
 
 test:
 	@sh tools/setup.sh dev
-	@.venv/bin/python -m tools.run_tests
+	@.venv/bin/python tools/run_tests.py
 
 lint:
 	@sh tools/setup.sh dev

@@ -18,10 +18,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-INSTALLED_MB = {"demo": 0, "dev": 0}
-"""Measured with torch's CPU build on x86-64 Linux, Python 3.11 and constraints.txt, see CONTRIBUTING.md."""
-CUDA_MB = 0
-"""How much more the usual Linux build of torch 2.13 takes, with the CUDA libraries it depends on."""
+SIZES_MB = {"demo": (2_000, 600), "dev": (2_800, 800)}
+"""On disk and to download: measured with torch's CPU build, x86-64 Linux, Python 3.11, constraints.txt."""
+CUDA_SIZES_MB = (4_000, 2_500)
+"""What torch 2.13's usual Linux build and its CUDA libraries add: the download is the sum of the wheels'
+sizes less that of the CPU build, the size on disk an estimate from it."""
 FAILED_BUILD = re.compile(r"Failed to build|Failed building|CMAKE_C_COMPILER|metadata-generation-failed")
 
 
@@ -33,7 +34,7 @@ def main() -> int:
     """Install the extra named on the command line."""
     extra = sys.argv[1]
     stamp = Path(sys.prefix) / f"installed-{extra}"
-    wanted = _fingerprint(extra)
+    wanted = _fingerprint()
     if stamp.is_file() and stamp.read_text() == wanted:
         return 0
     started = time.monotonic()
@@ -42,37 +43,29 @@ def main() -> int:
     except SetupError as error:
         print(f"cliploom setup: {error}", file=sys.stderr)
         return 2
-    stamp.write_text(wanted)
+    for covered in ("demo", "dev") if extra == "dev" else (extra,):
+        (Path(sys.prefix) / f"installed-{covered}").write_text(wanted)
     print(f"cliploom setup: done in {time.monotonic() - started:.0f} s, .venv holds {_size_mb():,} MB")
     return 0
 
 
-def _fingerprint(extra: str) -> str:
-    digest = hashlib.sha256(f"{extra} {sys.version}".encode())
+def _fingerprint() -> str:
+    digest = hashlib.sha256(sys.version.encode())
     for name in ("pyproject.toml", "constraints.txt", "tools/install.py"):
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()
 
 
 def _install(extra: str) -> None:
-    megabytes = INSTALLED_MB[extra]
-    note = ""
-    if not _is_installed("torch"):
-        if _has_nvidia_driver() or not sys.platform.startswith("linux"):
-            megabytes += 0 if sys.platform == "darwin" else CUDA_MB
-        else:
-            note = " without an NVIDIA driver, so with torch's CPU build"
-    print(
-        f"cliploom setup: Python {sys.version.split()[0]}{note}; installing about {megabytes:,} MB into .venv, "
-        "which takes a minute or two",
-        flush=True,
-    )
-    if note and not _install_cpu_torch():
+    chooses_torch = sys.platform == "linux" and not _has_torch()
+    without_cuda = chooses_torch and not _has_nvidia_driver()
+    _announce(extra, with_cuda=chooses_torch and not without_cuda)
+    if without_cuda and not _install_cpu_torch():
         print(
-            f"cliploom setup: torch's CPU build cannot be had from here; the usual build takes about "
-            f"{CUDA_MB:,} MB more",
+            "cliploom setup: torch's CPU build cannot be had from here, so the usual build is taken",
             flush=True,
         )
+        _announce(extra, with_cuda=True)
     completed = _pip("-c", "constraints.txt", "-e", f".[{extra}]")
     if completed.returncode == 0:
         return
@@ -82,6 +75,17 @@ def _install(extra: str) -> None:
             "Install one with: sudo apt install build-essential python3-dev"
         )
     raise SetupError(f"pip failed:\n{completed.stdout.strip()}")
+
+
+def _announce(extra: str, *, with_cuda: bool) -> None:
+    disk_mb, download_mb = SIZES_MB[extra]
+    if with_cuda:
+        disk_mb, download_mb = disk_mb + CUDA_SIZES_MB[0], download_mb + CUDA_SIZES_MB[1]
+    print(
+        f"cliploom setup: installing{' with CUDA' if with_cuda else ''} on Python {sys.version.split()[0]}: "
+        f"about {disk_mb:,} MB in .venv, {download_mb:,} MB to download; this takes a minute or two",
+        flush=True,
+    )
 
 
 def _install_cpu_torch() -> bool:
@@ -103,12 +107,12 @@ def _pip(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def _has_torch() -> bool:
+    return (Path(sysconfig.get_path("purelib")) / "torch").is_dir()
+
+
 def _has_nvidia_driver() -> bool:
     return shutil.which("nvidia-smi") is not None or Path("/proc/driver/nvidia/version").exists()
-
-
-def _is_installed(package: str) -> bool:
-    return (Path(sysconfig.get_path("purelib")) / package).is_dir()
 
 
 def _size_mb() -> int:

@@ -120,7 +120,7 @@ class TemplateFusion(Join[FusedCaption]):
         opening = "A voice says" if is_first else "Then"
         doubt = " (roughly)" if min(line.confidence for line in lines) < self.config.rough_below else ""
         quoted = lines[0].text.replace('"', "'")
-        return f'{opening}{doubt}: "{quoted}".'
+        return f'{opening}{doubt}: "{quoted}"' + ("" if quoted.endswith(SENTENCE_ENDS) else ".")
 
     def _kept(self, sentences: Sequence[Sentence]) -> list[Sentence]:
         """As many as fit, taken in turn from each modality so that none crowds out another."""

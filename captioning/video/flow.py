@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from captioning.video.frames import Image
+
+Points: TypeAlias = NDArray[np.floating[Any]]
+Matrix: TypeAlias = NDArray[np.float64]
 
 MAX_POINTS = 200
 MIN_POINTS = 12
@@ -66,17 +70,39 @@ def step_between(start_s: float, before: Image, end_s: float, after: Image) -> S
     )
 
 
-def _similarity(before: Image, after: Image) -> tuple[NDArray[np.float64], float, float] | None:
+def _similarity(before: Image, after: Image) -> tuple[Matrix, float, float] | None:
     """The similarity (2, 3) that most of the picture follows, with agreement and coverage."""
     points = cv2.goodFeaturesToTrack(before, MAX_POINTS, POINT_QUALITY, MIN_POINT_DISTANCE_PX)
     if points is None or len(points) < MIN_POINTS:
         return None
-    window = (FLOW_WINDOW_PX, FLOW_WINDOW_PX)
+    return _tracked(before, after, points, np.zeros(2)) or _tracked(
+        before, after, points, _shift(before, after)
+    )
+
+
+def _shift(before: Image, after: Image) -> Points:
+    """How far the whole picture went (x, y), by phase correlation: it sees whip pans that tracking loses."""
+    window = cv2.createHanningWindow((before.shape[1], before.shape[0]), cv2.CV_32F)
+    shift, _ = cv2.phaseCorrelate(before.astype(np.float32), after.astype(np.float32), window)
+    return np.asarray(shift)
+
+
+def _tracked(
+    before: Image, after: Image, points: Points, guess: Points
+) -> tuple[Matrix, float, float] | None:
+    """A fit to corners (N, 1, 2) that are looked for around a guessed shift."""
+    guessed = (points + guess).astype(np.float32)
     moved, found, _ = cv2.calcOpticalFlowPyrLK(
-        before, after, points, None, winSize=window, maxLevel=FLOW_LEVELS
+        before,
+        after,
+        points,
+        guessed,
+        winSize=(FLOW_WINDOW_PX, FLOW_WINDOW_PX),
+        maxLevel=FLOW_LEVELS,
+        flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
     )
     tracked = found.ravel() == 1
-    start, end = points.reshape(-1, 2)[tracked], moved.reshape(-1, 2)[tracked]
+    start, end = points[tracked, 0], moved[tracked, 0]
     if len(start) < MIN_POINTS:
         return None
     cv2.setRNGSeed(RANSAC_SEED)
@@ -86,22 +112,27 @@ def _similarity(before: Image, after: Image) -> tuple[NDArray[np.float64], float
     if matrix is None:
         return None
     height, width = before.shape
-    agreement, coverage = _votes(points.reshape(-1, 2), start[inliers.ravel() == 1], width, height)
+    agreement, coverage = _votes(points[:, 0], start[inliers.ravel() == 1], matrix, (width, height))
     return (matrix, agreement, coverage) if agreement >= MIN_AGREEMENT else None
 
 
-def _votes(
-    points: NDArray[np.float32], inliers: NDArray[np.float32], width: int, height: int
-) -> tuple[float, float]:
-    """Share of the cells with points in which at least half follow the fit, and share with points."""
-    edges = [np.linspace(0, width, GRID[0] + 1), np.linspace(0, height, GRID[1] + 1)]
-    all_points = np.histogram2d(points[:, 0], points[:, 1], edges)[0]
+def _votes(points: Points, inliers: Points, matrix: Matrix, size: tuple[int, int]) -> tuple[float, float]:
+    """Share of the cells with points in which at least half follow the fit, and share with points.
+
+    Points (N, 2) that the fit takes out of the picture have no vote.
+    """
+    edges = [np.linspace(0, side, cells + 1) for side, cells in zip(size, GRID, strict=True)]
+    target = points @ matrix[:, :2].T + matrix[:, 2]
+    stays = ((target >= 0) & (target < np.array(size))).all(axis=1)
+    all_points = np.histogram2d(points[stays, 0], points[stays, 1], edges)[0]
     good_points = np.histogram2d(inliers[:, 0], inliers[:, 1], edges)[0]
     used = all_points > 0
+    if not used.any():
+        return 0.0, 0.0
     return float(np.mean(good_points[used] >= all_points[used] / 2)), float(used.mean())
 
 
-def _moved_share(before: Image, after: Image, matrix: NDArray[np.float64]) -> float:
+def _moved_share(before: Image, after: Image, matrix: Matrix) -> float:
     """Share of the overlap that differs once the camera's motion and a change of light are undone."""
     size = (before.shape[1], before.shape[0])
     warped = cv2.warpAffine(before, matrix, size)

@@ -68,18 +68,29 @@ def text_rows(picture: Image) -> list[TextRow]:
     height, width = luma.shape
     size = max(3, round(STROKE_SHARE * min(height, width)) * 2 + 1)
     kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (size, size))
-    found = []
+    found: list[TextRow] = []
     for operation in (cv2.MORPH_TOPHAT, cv2.MORPH_BLACKHAT):
         relief = cv2.morphologyEx(luma, operation, kernel)
-        mask = ((relief >= MIN_CONTRAST) & (relief >= cv2.dilate(relief, kernel) * PEAK_SHARE)).astype(
-            np.uint8
-        )
+        strong = (relief >= MIN_CONTRAST) & (relief >= cv2.dilate(relief, kernel) * PEAK_SHARE)
+        mask = strong.astype(np.uint8)
         for row in _rows(_letters(luma, mask)):
             certainty = _separability(luma, mask, row) + PER_LETTER * (len(row) - MIN_LETTERS)
-            if certainty < MIN_CERTAINTY:
-                continue
-            found.append(_text_row(row, width, height))
-    return found
+            if certainty >= MIN_CERTAINTY:
+                found.append(_text_row(row, width, height))
+    return _outermost(found)
+
+
+def _outermost(rows: list[TextRow]) -> list[TextRow]:
+    """The rows without those inside another: the gaps between dark letters are light shapes in a row."""
+    kept: list[TextRow] = []
+    for row in sorted(rows, key=lambda row: (row.left - row.right, row.top)):
+        middle = (row.left + row.right) / 2, (row.top + row.bottom) / 2
+        if not any(
+            other.left <= middle[0] <= other.right and other.top <= middle[1] <= other.bottom
+            for other in kept
+        ):
+            kept.append(row)
+    return kept
 
 
 def _text_row(row: _Shapes, width: int, height: int) -> TextRow:

@@ -102,7 +102,8 @@ def _run(sender: Sender, request: Mapping[str, Any]) -> dict[str, Any]:
 def _library_folders() -> set[str]:
     """Where modules that are imported late lie."""
     paths = sysconfig.get_paths()
-    return {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    folders = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    return {folder for folder in folders if os.path.isdir(folder)}
 
 
 def _hostile_data_errors() -> tuple[type[Exception], ...]:

@@ -84,14 +84,17 @@ class Sandbox:
         Raises:
             DecodeError: it is no media, cannot be opened or decoded, or exceeds a limit.
         """
-        container = sniff_file(path)
+        try:
+            container = sniff_file(path)
+            kind = looks_like(path) if container is None else ""
+            reading_s = path.stat().st_size / _SLOWEST_READ_BYTES_PER_S
+        except FileNotFoundError:
+            raise DecodeError(Reason.UNREADABLE, f"is no longer at {path}; put it back and retry") from None
         if container is None:
             raise DecodeError(
-                Reason.NOT_MEDIA,
-                f"{looks_like(path)}, whatever its name says; download it again or leave it out",
+                Reason.NOT_MEDIA, f"{kind}, whatever its name says; download it again or leave it out"
             )
         arguments = {"path": str(path), "container": container}
-        reading_s = path.stat().st_size / _SLOWEST_READ_BYTES_PER_S
         with contextlib.closing(self._messages("probe", arguments, 0, more_wall_s=reading_s)) as messages:
             header, _ = next(messages)
         try:

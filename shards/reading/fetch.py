@@ -73,11 +73,11 @@ class Fetcher:
 def _read(shard: Shard, key: str, offset: int, size: int) -> bytes:
     try:
         return shard.storage.read_range(shard.path, offset, size)
-    except EOFError as error:
-        # Short because the file is short is damage; short for any other reason is a passing fault.
+    except LASTING:
+        raise
+    except (OSError, EOFError) as error:
+        # Short, or out of range on object stores, because the file is short: damage, no passing fault.
         there = shard.storage.size(shard.path)
         if there < offset + size:
-            raise DamagedSampleError(
-                f"{shard.url}: {key}: the shard ends at byte {there}, before the sample"
-            ) from error
+            raise DamagedSampleError(f"{shard.url}: {key}: the shard ends early, at byte {there}") from error
         raise

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import fsspec
 
-from curation.base.storage import is_local, join, normalise, storage_options
+from curation.base.storage import is_local, normalise, storage_options
 from shards.reading.errors import ShardError
 
 SCHEMES = ("file", "gs", "http", "https", "s3")
@@ -85,5 +85,5 @@ def _expand_glob(url: str) -> list[str]:
     scheme = url.split("://", 1)[0]
     # Object stores give bucket/key, http gives whole URLs.
     return sorted(
-        file.path if "://" in file.path else join(f"{scheme}:/", file.path.lstrip("/")) for file in found
+        file.path if "://" in file.path else f"{scheme}://{file.path.lstrip('/')}" for file in found
     )

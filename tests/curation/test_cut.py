@@ -194,10 +194,18 @@ def test_config_refuses_lengths_that_contradict_each_other() -> None:
 # Frames
 
 
-def assert_clip_holds_the_sources_frames(
-    clip: Clip, source: SourceVideo, frames: Sequence[DecodedFrame], workspace: Workspace, tmp_path: Path
+def check_clips(
+    clips: Sequence[Clip | Rejected], source: SourceVideo, workspace: Workspace, tmp_path: Path
 ) -> None:
-    """Number, times and content of a clip's frames are those of the source between the clip's pts."""
+    """Number, times and content of the clips' frames are those of the source between the clips' pts."""
+    frames = source_frames(source)
+    for clip in clips:
+        assert isinstance(clip, Clip), clip
+        check_form(clip, frames, workspace, tmp_path)
+    check_caption_frames([clip for clip in clips if isinstance(clip, Clip)], source, frames, workspace)
+
+
+def check_form(clip: Clip, frames: Sequence[DecodedFrame], workspace: Workspace, tmp_path: Path) -> None:
     time_base = Fraction(clip.time_base)
     expected = [frame for frame in frames if clip.start_pts <= frame.pts < clip.end_pts]
     assert expected[0].pts == clip.start_pts
@@ -218,40 +226,34 @@ def assert_clip_holds_the_sources_frames(
     for index in {0, 1, len(written) // 2, len(written) - 1} & set(range(len(written))):
         assert distance(written[index].image, expected[index].image) < 4, index
     assert [index for index, frame in enumerate(written) if frame.key] == list(clip.keyframes)
-    assert_caption_frames(clip, source, expected, workspace)
 
 
-def assert_caption_frames(
-    clip: Clip, source: SourceVideo, expected: Sequence[DecodedFrame], workspace: Workspace
+def check_caption_frames(
+    clips: Sequence[Clip], source: SourceVideo, frames: Sequence[DecodedFrame], workspace: Workspace
 ) -> None:
     """Each JPEG shows the source's frame at its time: none of those around is nearer."""
-    size = {(frame.width_px, frame.height_px) for frame in clip.frames}
-    ((width, height),) = size
-    near = {
-        clip.frame_times_s.index(frame.time_s) + step for frame in clip.frames for step in (-2, -1, 0, 1, 2)
-    }
-    kept = {expected[index].pts: index for index in near if 0 <= index < len(expected)}
-    pictures = {
-        kept[frame.pts]: frame.image
-        for frame in Sandbox(DecodeLimits()).frames(
-            Path(source.uri),
-            source.container,
-            source.video.index,
-            width_px=width,
-            height_px=height,
-            gray=True,
-        )
-        if frame.pts in kept
-    }
-    for frame in clip.frames:
+    ((width, height),) = {(frame.width_px, frame.height_px) for clip in clips for frame in clip.frames}
+    number = {frame.pts: index for index, frame in enumerate(frames)}
+    wanted = [
+        (frame, number[clip.start_pts] + clip.frame_times_s.index(frame.time_s))
+        for clip in clips
+        for frame in clip.frames
+    ]
+    near = {index + step for _, index in wanted for step in (-2, -1, 0, 1, 2)}
+    stream = Sandbox(DecodeLimits()).frames(
+        *(Path(source.uri), source.container, source.video.index),
+        width_px=width,
+        height_px=height,
+        gray=True,
+    )
+    pictures = {index: frame.image for index, frame in enumerate(stream) if index in near}
+    for frame, at in wanted:
         data = np.frombuffer(workspace.media.read(frame.media), np.uint8)
         image = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
         assert image is not None
         assert image.shape == (height, width)
-        at = clip.frame_times_s.index(frame.time_s)
-        distances = {
-            index: distance(image, pictures[index]) for index in range(at - 2, at + 3) if index in pictures
-        }
+        around = [index for index in range(at - 2, at + 3) if index in pictures]
+        distances = {index: distance(image, pictures[index]) for index in around}
         assert distances[at] <= min(distances.values()) + 0.05, (frame.time_s, distances)
         assert distances[at] < 3
 
@@ -272,7 +274,7 @@ def test_the_frames_the_detector_saw_are_the_frames_in_the_clips(
         assert clip.shot_ids == (shot.shot_id,)
         assert (clip.start_pts, clip.end_pts) == (frames[shot.start_frame].pts, shot.end_pts)
         assert clip.num_frames == shot.last_frame - shot.start_frame + 1
-        assert_clip_holds_the_sources_frames(clip, source, frames, workspace, tmp_path)
+    check_clips(clips, source, workspace, tmp_path)
 
 
 @pytest.mark.parametrize("name", ODD_FILES)
@@ -281,9 +283,7 @@ def test_odd_sources_are_cut_frame_by_frame(
 ) -> None:
     source = probed(shared_media / name, workspace)
     frames = source_frames(source)
-    (clip,) = cut(source, [whole_shot(source, frames)], workspace)
-    assert isinstance(clip, Clip), clip
-    assert_clip_holds_the_sources_frames(clip, source, frames, workspace, tmp_path)
+    check_clips(cut(source, [whole_shot(source, frames)], workspace), source, workspace, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,7 @@ def test_clips_inside_sources_of_all_kinds(
     assert isinstance(clip, Clip), clip
     assert clip.num_frames == 40
     assert clip.audio is not None
-    assert_clip_holds_the_sources_frames(clip, source, frames, workspace, tmp_path)
+    check_clips([clip], source, workspace, tmp_path)
 
 
 def test_a_picture_that_changes_its_size_midway(workspace: Workspace, tmp_path: Path) -> None:
@@ -485,9 +485,7 @@ def test_a_long_shot_becomes_clips_that_join_without_gap(
     assert [clip.end_pts for clip in clips[:-1]] == [clip.start_pts for clip in clips[1:]]
     assert sum(clip.num_frames for clip in clips) == shot.last_frame + 1
     assert max(clip.duration_s for clip in clips) - min(clip.duration_s for clip in clips) < 0.1
-    frames = source_frames(source)
-    for clip in clips:
-        assert_clip_holds_the_sources_frames(clip, source, frames, workspace, tmp_path)
+    check_clips(clips, source, workspace, tmp_path)
 
 
 def test_short_shots_are_rejected_and_the_others_cut(shared_media: Path, workspace: Workspace) -> None:

@@ -66,11 +66,14 @@ class _Scaler:
         self._format = pixel_format
         self._time_base = time_base
         self._key: tuple[Any, ...] | None = None
+        self._turns: Filters = ()
         self._graph = Graph()
 
     def __call__(self, frame: VideoFrame) -> bytes:
         """The pixels of a frame, rows without padding."""
-        turns = upright_filters(frame)
+        if frame.key_frame or self._key is None:
+            self._turns = upright_filters(frame)
+        turns = self._turns
         key = (frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range, turns)
         if key != self._key:
             self._graph = self._build(frame, turns)

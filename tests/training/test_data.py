@@ -1,0 +1,134 @@
+"""Batches are the same however they are decoded, and continue where they stopped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import torch
+
+from shards.reading import TooManyDamagedError
+from tests.training.shard_set import write_shards
+from training.batch import Batch
+from training.config import TrainConfig
+from training.data import BatchLoader, open_reader
+from training.randomness import Draw
+
+Tiny = Callable[..., TrainConfig]
+
+
+def batches(config: TrainConfig, count: int, stream: dict[str, object] | None = None) -> list[Batch]:
+    reader = open_reader(config.data, config.seed)
+    if stream is not None:
+        reader.load_state_dict(stream)
+    loader = BatchLoader(
+        reader,
+        config.data,
+        batch_size=config.batch_size,
+        num_frames=config.model.num_frames,
+        seed=config.seed,
+    )
+    with closing(loader):
+        found = [loader.next_batch(give_up=lambda: False) for _ in range(count)]
+    return [batch for batch in found if batch is not None]
+
+
+def same(one: Batch, other: Batch) -> bool:
+    fields = ("draws", "positions", "stream")
+    equal = all(getattr(one, field) == getattr(other, field) for field in fields)
+    return equal and torch.equal(one.video_uint8, other.video_uint8)
+
+
+def test_a_batch_is_what_it_says(tiny: Tiny) -> None:
+    (batch,) = batches(tiny(), 1)
+    assert batch.video_uint8.shape == (4, 4, 40, 40, 3)
+    assert batch.video_uint8.dtype == torch.uint8
+    assert batch.draws == tuple(Draw(0, 0, key) for key in batch.keys)
+    assert [position.slot for position in batch.positions] == [1, 2, 3, 4]
+    assert batch.stream["slot"] == 4
+
+
+def test_every_sample_comes_once_per_epoch_and_batches_cross_its_end(
+    tiny: Tiny, videos: dict[str, bytes]
+) -> None:
+    draws = [draw for batch in batches(tiny(), 5) for draw in batch.draws]
+    assert len(draws) == 20
+    for epoch in (0, 1):
+        assert sorted(draw.sample for draw in draws if draw.epoch == epoch) == sorted(videos)
+
+
+def test_frames_differ_between_epochs(tiny: Tiny) -> None:
+    rows = [
+        (draw, clip)
+        for batch in batches(tiny(), 5)
+        for draw, clip in zip(batch.draws, batch.video_uint8, strict=True)
+    ]
+    first = next(clip for draw, clip in rows if draw == Draw(0, 0, "clip03"))
+    second = next(clip for draw, clip in rows if draw == Draw(0, 1, "clip03"))
+    assert not torch.equal(first, second)
+
+
+def test_decoding_threads_change_nothing(tiny: Tiny) -> None:
+    one = batches(tiny(data={"decode_threads": 1, "prefetch_batches": 1}), 6)
+    many = batches(tiny(data={"decode_threads": 8, "prefetch_batches": 4}), 6)
+    assert all(same(a, b) for a, b in zip(one, many, strict=True))
+
+
+def test_the_stream_goes_on_from_any_batch(tiny: Tiny) -> None:
+    whole = batches(tiny(), 6)
+    for stopped_after in (1, 2, 5):
+        stream = json.loads(json.dumps(whole[stopped_after - 1].stream))
+        rest = batches(tiny(), 6 - stopped_after, stream)
+        assert all(same(a, b) for a, b in zip(rest, whole[stopped_after:], strict=True))
+
+
+@pytest.fixture
+def damaged(videos: dict[str, bytes], tmp_path: Path) -> str:
+    """Shards whose sixth clip is no video, though its bytes are those that were packed."""
+    return write_shards(tmp_path / "damaged", videos | {"clip05": b"not a video" * 50}, per_shard=4)
+
+
+def test_a_clip_that_does_not_decode_is_replaced_the_same_way_always(tiny: Tiny, damaged: str) -> None:
+    one = batches(tiny(data={"train": damaged, "decode_threads": 1}), 5)
+    many = batches(tiny(data={"train": damaged, "decode_threads": 8}), 5)
+    for a, b in zip(one, many, strict=True):
+        assert a.draws == b.draws
+        assert torch.equal(a.video_uint8, b.video_uint8)
+    keys = [key for batch in one for key in batch.keys]
+    assert len(keys) == 20
+    assert "clip05" not in keys
+    assert one[-1].damaged == 1
+
+    stream = json.loads(json.dumps(one[0].stream))
+    rest = batches(tiny(data={"train": damaged}), 4, stream)
+    for a, b in zip(rest, one[1:], strict=True):
+        assert a.draws == b.draws
+        assert torch.equal(a.video_uint8, b.video_uint8)
+
+
+def test_too_much_damage_stops(tiny: Tiny, tmp_path: Path) -> None:
+    shards = write_shards(tmp_path / "bad", {f"clip{number}": b"nothing" for number in range(10)})
+    with pytest.raises(TooManyDamagedError, match="damaged samples of 10"):
+        batches(tiny(data={"train": shards}), 1)
+
+
+def test_a_missing_tar_is_an_error_and_no_damage(
+    tiny: Tiny, videos: dict[str, bytes], tmp_path: Path
+) -> None:
+    shards = write_shards(tmp_path / "gone", videos)
+    for tar in Path(shards).glob("*.tar"):
+        tar.unlink()
+    with pytest.raises(FileNotFoundError):
+        batches(tiny(data={"train": shards}), 1)
+
+
+def test_waiting_can_be_given_up(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tiny()
+    reader = open_reader(config.data, config.seed)
+    monkeypatch.setattr(BatchLoader, "_read_ahead", lambda self: self._closed.wait())
+    loader = BatchLoader(reader, config.data, batch_size=4, num_frames=4, seed=0)
+    with closing(loader):
+        assert loader.next_batch(give_up=lambda: True) is None
