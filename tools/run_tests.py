@@ -6,6 +6,7 @@ and counts as failed. The last lines are pytest's closing lines: one per suite, 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -38,12 +39,13 @@ class Suite:
 
 SUITES = (
     Suite("packaging", "tests/test_packaging.py", 2),
+    Suite("base", "tests/base", 2),
     Suite("curation", "tests/curation", 7),
     Suite("captioning", "tests/captioning", 4),
     Suite("shards", "tests/shards", 3),
     Suite("training", "tests/training", 5),
     Suite("engine", "tests/engine", 4),
-    Suite("pipelines", "tests/pipelines", 10),
+    Suite("pipelines", "tests/pipelines", 9),
     Suite("examples", "tests/examples", 3, processes=1),
     Suite("ray", "tests", 5, processes=1, markers="ray"),
 )
@@ -81,7 +83,7 @@ def main(names: list[str]) -> int:
     if forgotten := in_no_suite():
         print(f"{', '.join(forgotten)}: in no suite of tools/run_tests.py; add one", file=sys.stderr)
         return 2
-    results = [_run(suite) for suite in SUITES if not names or suite.name in names]
+    results = [run_suite(suite) for suite in SUITES if not names or suite.name in names]
     print("\n== closing lines")
     for result in results:
         print(result.line())
@@ -101,7 +103,8 @@ def in_no_suite(folder: Path = ROOT / "tests", suites: Iterable[Suite] = SUITES)
     ]
 
 
-def _run(suite: Suite) -> Result:
+def run_suite(suite: Suite) -> Result:
+    """Run the tests of a suite within its budget."""
     print(f"\n== suite {suite.name}, budget {suite.budget_min:g} min", flush=True)
     command = [sys.executable, "-m", "pytest", "-q", "--durations=5", "-m", suite.markers, suite.path]
     environment = dict(os.environ)
@@ -120,21 +123,22 @@ def _run(suite: Suite) -> Result:
 
 
 def _wait(process: subprocess.Popen[bytes], budget_s: float) -> bool:
-    """Wait for a suite's end; stop it, and all it started, when its time is up. Returns whether it was."""
+    """Wait for a suite's end; when its time is up, interrupt it, then kill all it started.
+
+    Returns whether it had to be stopped.
+    """
     try:
         process.wait(budget_s)
         return False
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGINT)
-    except KeyboardInterrupt:
-        os.killpg(process.pid, signal.SIGKILL)
-        raise
-    try:
-        process.wait(LAST_WORDS_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(LAST_WORDS_S)
+        return True
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    return True
 
 
 def _counts(report: Path) -> Counter[str]:

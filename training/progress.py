@@ -8,6 +8,9 @@ from typing import TextIO
 from training.metrics import Note, StepLog
 
 PLAIN_EVERY_S = 5.0
+WIDTH_WITHOUT_BAR = 90
+WIDE = 100
+"""Columns that the figures take, and from where on there is room for a bar before them."""
 
 
 class TrainingProgress:
@@ -21,13 +24,12 @@ class TrainingProgress:
         self._shown_at = float("-inf")
         self._bar: Progress | None = None
         if stream.isatty():
-            columns = (
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-                TextColumn("{task.description}"),
+            console = Console(file=stream)
+            bar = [BarColumn(bar_width=console.width - WIDTH_WITHOUT_BAR)] if console.width >= WIDE else []
+            figures = TextColumn("{task.description}", markup=False)
+            self._bar = Progress(
+                *bar, MofNCompleteColumn(), TimeRemainingColumn(compact=True), figures, console=console
             )
-            self._bar = Progress(*columns, console=Console(file=stream))
             self._task = self._bar.add_task("waiting for the first batch", total=None)
 
     def __enter__(self) -> TrainingProgress:
@@ -47,7 +49,7 @@ class TrainingProgress:
             self._bar.update(self._task, completed=event.step, total=event.steps, description=describe(event))
         elif event.step == event.steps or time.monotonic() - self._shown_at >= PLAIN_EVERY_S:
             self._shown_at = time.monotonic()
-            self._line(f"step {event.step}/{event.steps}  {describe(event)}")
+            self._line(f"step {event.step}/{event.steps} {describe(event)}")
 
     def _line(self, text: str) -> None:
         if self._bar is not None:
@@ -59,8 +61,8 @@ class TrainingProgress:
 
 def describe(log: StepLog) -> str:
     """A step's figures on one line."""
-    damaged = f"  {log.damaged} damaged samples replaced" if log.damaged else ""
+    damaged = f" {log.damaged} damaged samples replaced" if log.damaged else ""
     return (
-        f"loss {log.loss:.4f}  lr {log.learning_rate:.2e}  grad {log.grad_norm:.2f}  "
-        f"{log.samples_per_s:.1f} samples/s  data-wait {log.data_wait_share:.0%}{damaged}"
+        f"loss {log.loss:.4f} lr {log.learning_rate:.1e} grad {log.grad_norm:.2f} "
+        f"{log.samples_per_s:.1f} samples/s data-wait {log.data_wait_share:.0%}{damaged}"
     )

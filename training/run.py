@@ -76,6 +76,7 @@ def train(
         run = _Run(config, folder, on_log)
         start = run.find_start(resume=resume, accept_new_shards=accept_new_shards)
         if start is not None and start.step == config.steps:
+            run.note(f"All {config.steps} steps were made before: nothing left to do.")
             return run.result(start.step, start.step, interrupted=False)
         return run.train_from(start, interrupted, accept_new_shards=accept_new_shards)
 
@@ -96,7 +97,7 @@ class _Run:
         """The checkpoint to go on from, once it is sure that it belongs to this run."""
         search = self._checkpoints.newest()
         for damage in search.damaged:
-            self._note(f"Passed over a damaged checkpoint: {damage}")
+            self.note(f"Passed over a damaged checkpoint: {damage}")
         if search.found is None:
             return None
         if not resume:
@@ -126,7 +127,7 @@ class _Run:
         if start is not None:
             progress = self._restore(start, trainee, accept_new_shards=accept_new_shards)
         if self._reader.num_samples < config.batch_size:
-            self._note(
+            self.note(
                 f"{self._reader.num_samples} samples are fewer than batch_size = {config.batch_size}: "
                 "a batch holds samples of several passes."
             )
@@ -164,6 +165,11 @@ class _Run:
             interrupted=interrupted,
         )
 
+    def note(self, text: str) -> None:
+        """Tell the user something that belongs to no step."""
+        if self._on_log is not None:
+            self._on_log(Note(text))
+
     def _build(self) -> Trainee:
         import torch
 
@@ -186,9 +192,9 @@ class _Run:
         load_checkpoint(start.path, trainee.model, trainee.optimizer, self._config.device)
         assert saved.progress.stream is not None
         self._reader.load_state_dict(saved.progress.stream, accept_other_manifest=accept_new_shards)
-        self._note(f"Continuing after step {start.step} of {self._config.steps}.")
+        self.note(f"Continuing after step {start.step} of {self._config.steps}.")
         if saved.num_threads != torch.get_num_threads():
-            self._note(
+            self.note(
                 f"The checkpoint was trained with {saved.num_threads} CPU threads, this run has "
                 f"{torch.get_num_threads()}: losses will agree, but not to the last bit."
             )
@@ -207,7 +213,3 @@ class _Run:
         )
         write = partial(write_checkpoint, model=trainee.model, optimizer=trainee.optimizer, state=state)
         self._checkpoints.save(progress.step, write)
-
-    def _note(self, text: str) -> None:
-        if self._on_log is not None:
-            self._on_log(Note(text))

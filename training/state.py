@@ -81,12 +81,17 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: optim.Optimizer, 
     from safetensors.torch import load_file
 
     model.load_state_dict(load_file(folder / MODEL_FILE, device=device))
-    tensors = load_file(folder / OPTIMIZER_FILE, device=device)
-    for name, parameter in model.named_parameters():
-        prefix = f"{name}/"
-        optimizer.state[parameter] = {
-            key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
-        }
+    stored: dict[str, dict[str, Tensor]] = {}
+    for key, value in load_file(folder / OPTIMIZER_FILE).items():
+        name, _, part = key.rpartition("/")
+        stored.setdefault(name, {})[part] = value
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    if set(stored) != set(names.values()):
+        odd = sorted(set(stored) ^ set(names.values()))
+        raise RuntimeError(f"{folder / OPTIMIZER_FILE}: its parameters are not the model's, e.g. {odd[0]}")
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    states = {number: stored[names[parameter]] for number, parameter in enumerate(parameters)}
+    optimizer.load_state_dict({"state": states, "param_groups": optimizer.state_dict()["param_groups"]})
     set_random_state(read_state(folder).random)
 
 

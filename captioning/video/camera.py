@@ -120,10 +120,17 @@ def _runs(trend: Rates, rates: Rates, steps: Sequence[Step]) -> Iterator[Run]:
             if position < len(steps) and signs[position, component] == signs[first, component]:
                 continue
             if signs[first, component]:
-                run = _run(component, rates[first:position], steps[first:position])
+                begin, end = _trimmed(rates[:, component], first, position, MIN_RATES[component])
+                run = _run(component, rates[begin:end], steps[begin:end])
                 if run is not None:
                     yield run
             first = position
+
+
+def _trimmed(rates: NDArray[np.float64], first: int, last: int, least: float) -> tuple[int, int]:
+    """The stretch [first, last) without the still steps at its ends, into which the smoothing ran."""
+    moving = np.flatnonzero(np.abs(rates[first:last]) >= least)
+    return (first + int(moving[0]), first + int(moving[-1]) + 1) if len(moving) else (first, last)
 
 
 def _run(component: int, rates: Rates, steps: Sequence[Step]) -> Run | None:

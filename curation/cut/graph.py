@@ -113,35 +113,6 @@ def clip_command(
     return _arguments(source, ffmpeg.merge_outputs(*outputs), seek_s)
 
 
-def next_frame_command(source: SourceFile, target_pts: int, end_pts: int, report: Path) -> list[str]:
-    """Arguments that write the pts of the first frame at or after a pts (FFmpeg's framecrc format)."""
-    import ffmpeg
-
-    picture = (
-        ffmpeg.input("source")[str(source.record.video.index)]
-        .filter("setpts", _INCREASING_PTS)
-        .filter("trim", start_pts=target_pts, end_pts=end_pts)
-        .filter("scale", 16, 16)
-    )
-    output = picture.output(
-        f"file:{report}",
-        format="framecrc",
-        vcodec="rawvideo",
-        fps_mode="passthrough",
-        **{"frames:v": 1},
-        enc_time_base=_ratio(source.time_base),
-    )
-    return _arguments(source, output, source.seek_s(target_pts))
-
-
-def parse_next_frame(report: str) -> int | None:
-    """The pts in a framecrc report, None where no frame was found."""
-    for line in report.splitlines():
-        if not line.startswith("#"):
-            return int(line.split(",")[2])
-    return None
-
-
 def _arguments(source: SourceFile, outputs: Any, seek_s: float | None) -> list[str]:
     seek = [] if seek_s is None else ["-seek_timestamp", "1", "-noaccurate_seek", "-ss", f"{seek_s:.6f}"]
     opening = input_arguments(source.path, source.record.container, source.limits)

@@ -15,13 +15,12 @@ from curation.cut.graph import (
     Rendering,
     SourceFile,
     clip_command,
-    next_frame_command,
-    parse_next_frame,
 )
 from curation.cut.rules import Span, caption_picks
 from curation.cut.written import WrittenVideo, count_samples, read_video
 from curation.media.sandbox import DecodeError, Sandbox
 
+_SMALL_PX = 16
 _SOUND_TOLERANCE_S = 0.1
 """How much longer than the clip the sound may be: timestamps that overlap by less are not corrected."""
 
@@ -46,16 +45,24 @@ class Renderer:
         self._scratch = scratch
 
     def first_frame(self, pts: int, end_pts: int) -> int | None:
-        """The pts of the first frame with pts <= its pts < end_pts, None if there is none.
+        """The pts of the first frame in [pts, end_pts), None if there is none.
 
         Raises:
-            DecodeError: ffmpeg fails or exceeds a limit.
+            DecodeError: the source cannot be decoded there.
         """
-        with self._folder() as folder:
-            report = folder / "frame.txt"
-            command = next_frame_command(self._source, pts, end_pts, report)
-            self._run(command, self._source.seek_s(pts), pts)
-            return parse_next_frame(report.read_text())
+        record = self._source.record
+        frames = self._sandbox.frames(
+            self._source.path,
+            record.container,
+            record.video.index,
+            width_px=_SMALL_PX,
+            height_px=_SMALL_PX,
+            gray=True,
+            start_pts=pts,
+            end_pts=end_pts,
+        )
+        with contextlib.closing(frames):
+            return next((frame.pts for frame in frames), None)
 
     @contextlib.contextmanager
     def render(self, span: Span, rendering: Rendering, num_frames: int | None) -> Iterator[Rendered]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import ClassVar
 
 from curation.base import ids
@@ -87,7 +88,9 @@ class Cut(Join[Clip]):
             with renderer.render(span, rendering, num_frames) as rendered:
                 return store_clip(clip_id, shot, span, rendering, rendered, tar)
         except DecodeError as error:
-            return self._rejected(record, shot, clip_id, error)
+            at_s = float(span.start_pts * Fraction(shot.time_base))
+            detail = f"{error.detail} (clip at {at_s:.2f} s)"
+            return self._rejected(record, shot, clip_id, DecodeError(error.reason, detail))
 
     def _spans(self, renderer: Renderer, shot: Shot) -> list[Span]:
         """The clips of a shot, each from a frame that is there.

@@ -17,10 +17,13 @@ class WrittenVideo:
 
 
 def read_video(path: Path, time_base: Fraction) -> WrittenVideo:
-    """The frames of a form, from its packets. `time_base` is seconds per pts of the source."""
+    """The frames of a form, from its packets; none where nothing was encoded. `time_base` is seconds per pts
+    of the source."""
     import av
 
     with av.open(str(path), format="mp4") as media:
+        if not media.streams.video:
+            return WrittenVideo((), ())
         stream = media.streams.video[0]
         unit = stream.time_base
         assert unit is not None, "mp4 always has a timescale"

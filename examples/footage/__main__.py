@@ -16,7 +16,9 @@ from examples.footage.speech import MissingSynthesiserError, check_synthesiser
 def main() -> int:
     """Render the films that are not there yet and say what was done."""
     parser = argparse.ArgumentParser(prog="python -m examples.footage", description=__doc__)
-    parser.add_argument("folder", type=Path, help="where the videos and shots.json go")
+    parser.add_argument(
+        "folder", type=Path, help="where the videos go (and .shots.json, their true shot boundaries)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="another seed gives other pictures (default: 0)")
     options = parser.parse_args()
     started = time.monotonic()

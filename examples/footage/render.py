@@ -21,7 +21,8 @@ from examples.footage.sound import speak_over
 from examples.footage.speech import VOICES, speak
 
 PROCESSES = 2
-TRUTH_FILE = "shots.json"
+TRUTH_FILE = ".shots.json"
+"""Hidden, so that a run over the folder passes it over."""
 CONVENTION = {
     "start": "the last frame that belongs only to the outgoing shot",
     "end": "the first frame that belongs only to the incoming shot (a cut: end = start + 1)",
@@ -32,7 +33,7 @@ CONVENTION = {
 
 
 def render_films(films: Sequence[Film], folder: Path, seed: int) -> list[str]:
-    """Render what is missing or was made differently, and write `shots.json` with the true shot
+    """Render what is missing or was made differently, and write `.shots.json` with the true shot
     boundaries, the narration and the sha256 of each film.
 
     Returns the names of the films that had to be rendered.

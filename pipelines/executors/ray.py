@@ -28,7 +28,7 @@ from curation.base.records import from_arrow
 from curation.base.rejects import Reason
 from curation.base.stages import Retry
 from curation.base.tables import Tables
-from curation.base.workspace import Workspace
+from curation.base.workspace import Workspace, remove_dead_scratch
 from pipelines.assess import UnitState
 from pipelines.committer import Claims, keep_first
 from pipelines.dag import Dag, Segment
@@ -173,7 +173,9 @@ class StageActor:
         scope: Mapping[str, Any],
         mailbox: Any,
     ) -> None:
-        self._workspace = Workspace.open(start["run_url"], _node_scratch(start["scratch"]))
+        scratch = _node_scratch(start["scratch"])
+        remove_dead_scratch(scratch)
+        self._workspace = Workspace.open(start["run_url"], scratch)
         module, function = start["builder"].split(":")
         self._dag: Dag = getattr(importlib.import_module(module), function)(start["config"], self._workspace)
         self._node = self._dag[node]

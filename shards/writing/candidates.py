@@ -19,6 +19,7 @@ from curation.base.stages import Snapshot
 from shards.writing.metadata import Metadata, Row, build
 
 BATCH_ROWS = 1024
+TIME_DECIMALS = 6
 CAPTION_INPUTS = ("captions_video", "captions_audio", "captions_speech")
 _CLIP_COLUMNS = (
     "clip_id",
@@ -81,7 +82,7 @@ class Candidates:
 
     def __iter__(self) -> Iterator[Candidate]:
         for start in range(0, len(self), BATCH_ROWS):
-            clips = self._clips.slice(start, BATCH_ROWS).to_pylist()
+            clips = _round_times(self._clips.slice(start, BATCH_ROWS)).to_pylist()
             captions = [table.rows(start, len(clips)) for table in self._captions]
             fused = self._fused.rows(start, len(clips))
             for offset, clip in enumerate(clips):
@@ -92,6 +93,18 @@ class Candidates:
                     captions={row["modality"]: row for table in captions for row in table[offset]},
                     fused=[row for row in fused[offset] if row["text"].strip()],
                 )
+
+
+def _round_times(clips: pa.Table) -> pa.Table:
+    """Frame times to the microsecond, so that texts are short; in Arrow, since there are very many."""
+    name = "frame_times_s"
+    times = clips[name].combine_chunks()
+    rounded = pc.round(times.flatten(), TIME_DECIMALS)
+    lengths = pc.list_value_length(times).to_numpy(zero_copy_only=False)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    field = clips.schema.field(name)
+    lists = pa.ListArray.from_arrays(offsets, rounded).cast(field.type)
+    return clips.set_column(clips.column_names.index(name), field, lists)
 
 
 class _PerClip:

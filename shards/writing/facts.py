@@ -49,11 +49,12 @@ def learn(candidates: Candidates, duplicates: Iterable[str]) -> Facts:
         if not candidate.fused or candidate.clip["clip_id"] in left_out:
             continue
         metadata = candidate.metadata()
-        sizes = [member.media.size_bytes for member in media_members(candidate.clip)]
+        media = (candidate.clip["video"], candidate.clip["audio"])
+        sizes = [len(metadata.text.encode()), *(ref["size_bytes"] for ref in media if ref)]
         # The metadata names the hashes of the media, so this is an id of every byte of the sample.
         facts.sample_id[candidate.number] = hash_id("sample", metadata.text)
         facts.facts_digest[candidate.number] = metadata.facts_digest
-        facts.size_bytes[candidate.number] = sum(map(member_bytes, [*sizes, len(metadata.text.encode())]))
+        facts.size_bytes[candidate.number] = sum(map(member_bytes, sizes))
         facts.has_sound[candidate.number] = candidate.clip["audio"] is not None
         facts.richness[candidate.number] = metadata.richness
     return facts

@@ -41,7 +41,6 @@ from shards.format import METADATA_SCHEMA_VERSION, canonical_json
 Row = Mapping[str, Any]
 """A record as Arrow gives it: plain values by field name."""
 
-TIME_DECIMALS = 6
 _SPAN = ("video_id", "stream", "start_pts", "end_pts", "time_base", "start_s", "end_s")
 _VIDEO = ("width_px", "height_px", "fps", "num_frames", "duration_s")
 _LINE = ("line", "modality", "start_s", "end_s", "text", "confidence")
@@ -74,25 +73,31 @@ def build(clip: Row, source: Row, captions: Mapping[str, Row], fused: Sequence[R
         "video": {
             **_pick(clip, _VIDEO),
             **_pick(clip["video"], ("sha256", "size_bytes")),
-            "frame_times_s": [round(time_s, TIME_DECIMALS) for time_s in clip["frame_times_s"]],
-            "keyframes": clip["keyframes"],
+            **_pick(clip, ("frame_times_s", "keyframes")),
         },
         "audio": _pick(clip["audio"], ("sha256", "size_bytes")) if clip["audio"] else None,
         "captions": {name: _caption(row) if row else None for name, row in by_modality.items()},
         "fused": [_fused(row) for row in ordered],
         "scores": _scores(by_modality, ordered[0]),
     }
-    facts_digest = hashlib.sha256(canonical_json(metadata).encode()).hexdigest()
+    parts = {name: canonical_json(value) for name, value in metadata.items()}
+    facts_digest = hashlib.sha256(_object(parts).encode()).hexdigest()
     for name, row in captions.items():
         metadata["captions"][name]["provenance"] = row["provenance"]
     for text, row in zip(metadata["fused"], ordered, strict=True):
         text["provenance"] = row["provenance"]
+    parts |= {name: canonical_json(metadata[name]) for name in ("captions", "fused")}
     return Metadata(
-        text=canonical_json(metadata),
+        text=_object(parts),
         facts_digest=facts_digest,
         caption_chars=len(ordered[0]["text"]),
         richness=_richness(clip, source, captions, ordered[0]),
     )
+
+
+def _object(parts: Mapping[str, str]) -> str:
+    """Canonical JSON of an object whose values are JSON already."""
+    return "{" + ",".join(f'"{name}":{value}' for name, value in sorted(parts.items())) + "}"
 
 
 def _caption(row: Row) -> dict[str, Any]:

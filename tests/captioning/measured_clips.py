@@ -45,8 +45,9 @@ def clip_of_file(
     flac = None
     if has_audio:
         flac = ffmpeg(*stretch, "-i", str(source), "-map", "0:a:0", *_flac(), "-")
-    jpegs = ffmpeg(*picture, "-c:v", "ppm", "-f", "image2pipe", "-") if has_video else b""
-    return _clip(workspace, name, scratch.read_bytes(), flac, list(_ppms(jpegs)))
+    stills = ["-vf", f"fps={NUM_FRAMES / length_s}", "-c:v", "ppm", "-f", "image2pipe", "-"]
+    pictures = list(_ppms(ffmpeg(*picture, *stills))) if has_video else []
+    return _clip(workspace, name, scratch.read_bytes(), flac, pictures)
 
 
 def clip_of_frames(

@@ -16,20 +16,11 @@ from curation.base.workspace import Workspace
 from curation.detect.content import ContentDetector, ContentDetectorConfig, find_transitions
 from curation.detect.shots import Transition, merged, shots_between
 from curation.media.sandbox import DecodedFrame
-from curation.probe import Probe, ProbeConfig
-from curation.records import AudioStream, Input, Shot, SourceVideo, VideoStream
+from curation.records import AudioStream, Shot, SourceVideo, VideoStream
+from tests.curation.cutting import detected, probed
 
 TOLERANCE_FRAMES = 2
 Pictures = list[np.ndarray]
-
-
-def probed(path: Path, workspace: Workspace) -> SourceVideo:
-    """A real file as the stage before would describe it."""
-    size = path.stat().st_size
-    found = Input(input_id=path.name, uri=str(path), size_bytes=size, fingerprint="", batch=0)
-    (source,) = Probe(ProbeConfig(), workspace)([found])
-    assert isinstance(source, SourceVideo), source
-    return source
 
 
 def picture(seed: int) -> np.ndarray:
@@ -189,10 +180,7 @@ def test_config_refuses_what_it_does_not_know() -> None:
 
 
 def _detected(path: Path, workspace: Workspace) -> list[Shot]:
-    source = probed(path, workspace)
-    shots = list(ContentDetector(ContentDetectorConfig(), workspace)([source]))
-    assert all(isinstance(each, Shot) and each.video_id == source.video_id for each in shots)
-    return [each for each in shots if isinstance(each, Shot)]
+    return detected(probed(path, workspace), workspace)
 
 
 def _boundaries(shots: Sequence[Shot]) -> list[tuple[int, int]]:

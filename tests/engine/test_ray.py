@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,27 +10,16 @@ import pytest
 
 from pipelines.executors.base import StageFailed
 from tests.engine.test_engine import Toy
+from tests.ray_cluster import two_nodes
 
-# Ray reads these once, when it is imported.
-os.environ["RAY_AUTH_MODE"] = "token"
-os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 pytest.importorskip("ray", reason="the 'ray' extra is not installed")
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    root = Path(__file__).resolve().parents[2]
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])
-    import ray
-    from ray.cluster_utils import Cluster
-
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 4, "include_dashboard": False})
-    nodes.add_node(num_cpus=4)
-    ray.init(nodes.address, log_to_driver=False)
-    yield nodes
-    ray.shutdown()
-    nodes.shutdown()
+    with two_nodes() as nodes:
+        yield nodes
 
 
 @pytest.fixture

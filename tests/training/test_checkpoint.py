@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from tests.training.conftest import tiny_values
 from training.checkpoint import MANIFEST, CheckpointFolder, NoWholeCheckpointError
@@ -17,7 +18,15 @@ from training.objectives.masked_pixels import MaskedPixels
 from training.optimizer import build_optimizer
 from training.randomness import Draw
 from training.resume import config_hash, semantic_config
-from training.state import Progress, SavedState, load_checkpoint, random_state, read_state, write_checkpoint
+from training.state import (
+    OPTIMIZER_FILE,
+    Progress,
+    SavedState,
+    load_checkpoint,
+    random_state,
+    read_state,
+    write_checkpoint,
+)
 
 
 def writer(text: str) -> Callable[[Path], None]:
@@ -96,7 +105,7 @@ def test_a_damaged_checkpoint_is_passed_over(two: CheckpointFolder, damage: Call
 def test_starting_over_is_refused_when_all_are_damaged(two: CheckpointFolder) -> None:
     flip(two.path(10))
     truncate(two.path(20))
-    with pytest.raises(NoWholeCheckpointError, match="999 bytes.*sha256 of b.bin.*to start again"):
+    with pytest.raises(NoWholeCheckpointError, match=r"999 bytes.*sha256 of b.bin.*to start again"):
         two.newest()
 
 
@@ -181,7 +190,7 @@ def test_weights_optimizer_and_random_state_come_back_bit_for_bit(tmp_path: Path
     assert [step(other, other_optimizer) for _ in range(3)] == expected
 
 
-def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
+def test_state_of_other_parameters_is_refused(tmp_path: Path) -> None:
     config = TrainConfig.model_validate(tiny_values("x"))
     model = MaskedPixels(config.objective, config.model)
     optimizer = build_optimizer(model, config.optimizer)
@@ -198,3 +207,9 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
     other = MaskedPixels(larger.objective, larger.model)
     with pytest.raises(RuntimeError, match=r"blocks\.2\.norm1\.weight"):
         load_checkpoint(tmp_path, other, build_optimizer(other, larger.optimizer), "cpu")
+
+    tensors = load_file(tmp_path / OPTIMIZER_FILE)
+    kept = {name: value for name, value in tensors.items() if "cls_token" not in name}
+    save_file(kept, tmp_path / OPTIMIZER_FILE)
+    with pytest.raises(RuntimeError, match=r"parameters are not the model's, e\.g\. encoder\.cls_token"):
+        load_checkpoint(tmp_path, model, optimizer, "cpu")

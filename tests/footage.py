@@ -1,0 +1,41 @@
+"""Small videos for tests of whole runs, made by the pinned ffmpeg in a second or two."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from curation.media.ffmpeg import ffmpeg_binary
+
+SCENES = (
+    "testsrc2=size=320x180:rate=25:duration={s}",
+    "mandelbrot=size=320x180:rate=25:end_scale=0.1,trim=duration={s}",
+    "gradients=size=320x180:rate=25:duration={s}:speed=0.02:seed={seed}",
+    "smptebars=size=320x180:rate=25:duration={s}",
+)
+
+
+def make_video(path: Path, *, seed: int, shots: int = 3, shot_s: float = 2.0, sound: bool = True) -> None:
+    """A video of hard cuts between unlike pictures, with a tone of its own."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    chosen = [SCENES[(seed + number) % len(SCENES)].format(s=shot_s, seed=seed) for number in range(shots)]
+    inputs = [argument for scene in chosen for argument in ("-f", "lavfi", "-i", scene)]
+    joined = "".join(f"[{number}:v]setsar=1,format=yuv420p[v{number}];" for number in range(shots))
+    joined += "".join(f"[v{number}]" for number in range(shots)) + f"concat=n={shots}:v=1[v]"
+    audio = []
+    if sound:
+        inputs += ["-f", "lavfi", "-i", f"sine=frequency={220 + 55 * seed}:duration={shots * shot_s}"]
+        audio = ["-map", f"{shots}:a", "-c:a", "aac", "-shortest"]
+    command = [
+        str(ffmpeg_binary()), "-nostdin", "-y", "-loglevel", "error", *inputs,
+        "-filter_complex", joined, "-map", "[v]", *audio,
+        "-c:v", "libx264", "-preset", "ultrafast", "-threads", "1", str(path),
+    ]  # fmt: skip
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+
+def make_folder(folder: Path, count: int) -> Path:
+    """A folder of videos that differ; the last one is silent."""
+    for seed in range(count):
+        make_video(folder / f"video_{seed}.mp4", seed=seed, sound=seed != count - 1)
+    return folder
