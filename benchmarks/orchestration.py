@@ -22,6 +22,7 @@ from curation.discover import find_inputs
 from pipelines.execution import call_stage
 from pipelines.executors.local import LocalExecutor
 from pipelines.progress import JsonProgress
+from pipelines.run_log import RunLog
 from pipelines.runner import Runner
 
 TARGET_MS = 5.0
@@ -75,8 +76,8 @@ def ours(folder: Path, config: dict[str, int], number: int, units: int) -> None:
     executor = LocalExecutor(2, start, workspace)
     dag = build(config, workspace)
     try:
-        with Lease(workspace.storage) as lease:
-            runner = Runner(dag, workspace, executor, JsonProgress(), lambda _: None)
+        with Lease(workspace.storage) as lease, RunLog(workspace.storage) as log:
+            runner = Runner(dag, workspace, executor, JsonProgress(), log, lambda _: None)
             outcome = runner.run([str(folder / "inputs")], {"config": config}, lease, limit=units)
     finally:
         executor.close()

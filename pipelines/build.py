@@ -28,16 +28,17 @@ ROOT = "inputs"
 def build(config: PipelineConfig, workspace: Workspace) -> Dag:
     """The stages of a run and how records flow between them."""
     curation, captioning, shards = config.curation, config.captioning, config.shards
+    limits = curation.probe.limits
     return Dag(
         ROOT,
         Input,
         (
             Node(Probe(curation.probe, workspace), {"input": ROOT}, distinct=True),
-            Node(ContentDetector(curation.detect, workspace), {"input": "probe"}),
-            Node(Cut(curation.cut, workspace), {"shots": "detect", "source": "probe"}),
+            Node(ContentDetector(curation.detect, workspace, limits), {"input": "probe"}),
+            Node(Cut(curation.cut, workspace, limits), {"shots": "detect", "source": "probe"}),
             Node(MeasuredVideoCaptioner(captioning.video, workspace), {"input": "cut"}),
             Node(MeasuredAudioCaptioner(captioning.audio, workspace), {"input": "cut"}),
-            Node(PocketsphinxTranscriber(captioning.speech, workspace), {"input": "probe"}),
+            Node(PocketsphinxTranscriber(captioning.speech, workspace, limits), {"input": "probe"}),
             Node(SpeechCaptions(captioning.slices, workspace), {"clips": "cut", "transcript": "transcribe"}),
             Node(
                 TemplateFusion(captioning.fusion, workspace),

@@ -83,9 +83,9 @@ def run_reduce(
     assert isinstance(node.stage, Reduce)
     digest, attempts = reduce_input(node, ledger, units)
     found = ledger.find(node.name, key, ALL, digest)
-    if found is not None:
-        return found
     current = ledger.current(node.name, ALL)
+    if found is not None and (found is current or not node.stage.publishes):
+        return found
     snapshot = TableSnapshot(dag, node, tables, attempts, current.attempt if current else None)
     started = time.perf_counter()
     attempt = attempt_id()

@@ -21,6 +21,7 @@ from pipelines.config import ExecutionConfig, PipelineConfig
 from pipelines.executors.base import Executor
 from pipelines.progress import Progress, make_progress
 from pipelines.reporting import write_report
+from pipelines.run_log import RunLog
 from pipelines.run_view import RunView
 from pipelines.runner import Runner, RunOutcome, Say
 from pipelines.sweep import sweep
@@ -51,6 +52,7 @@ class RunSummary:
     postponed: list[tuple[str, str, str]] = field(default_factory=list)
     shards_url: str = ""
     report_url: str = ""
+    log_url: str = ""
     training_url: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -85,10 +87,10 @@ def run(
     dag = build(config, workspace)
     shown = progress or make_progress()
     try:
-        with Lease(workspace.storage) as lease, _terminable():
+        with Lease(workspace.storage) as lease, _terminable(), RunLog(workspace.storage) as log:
             executor = _executor(config.execution, workspace, settings)
             try:
-                runner = Runner(dag, workspace, executor, shown, say)
+                runner = Runner(dag, workspace, executor, shown, log, say)
                 outcome = runner.run(inputs, {"config": settings}, lease, limit=limit, ignore=retry)
             finally:
                 executor.close()
@@ -101,6 +103,9 @@ def run(
                 trained = _train(config, view, say)
             summary = summarise(view, outcome, time.monotonic() - started, trained)
             write_report(config.name, view, summary.run_id, summary.seconds, trained)
+            log.write("finished", **summary.to_json())
+            if trained is not None and trained.interrupted:
+                raise KeyboardInterrupt
             return summary
     finally:
         shutil.rmtree(workspace.scratch, ignore_errors=True)
@@ -129,6 +134,7 @@ def summarise(
         postponed=outcome.postponed,
         shards_url=join(url, "shards"),
         report_url=join(url, "report", "index.html"),
+        log_url=join(url, "logs", f"{outcome.run_id}.jsonl"),
         training_url=trained.output if trained else "",
     )
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
 
-from curation.base.ids import attempt_id
 from curation.base.ledger import Result, UnitRow
 from curation.base.lease import Lease
 from curation.base.storage import normalise
@@ -22,6 +20,7 @@ from pipelines.dag import Dag, Segment
 from pipelines.executors.base import Executor, Work
 from pipelines.progress import Progress
 from pipelines.reduction import run_reduce
+from pipelines.run_log import RunLog
 from pipelines.run_view import RunView
 
 Say = Callable[[str], None]
@@ -41,12 +40,19 @@ class Runner:
     """Drives one run under its lease. `say` prints a line for the user."""
 
     def __init__(
-        self, dag: Dag, workspace: Workspace, executor: Executor, progress: Progress, say: Say
+        self,
+        dag: Dag,
+        workspace: Workspace,
+        executor: Executor,
+        progress: Progress,
+        log: RunLog,
+        say: Say,
     ) -> None:
         self._dag = dag
         self._workspace = workspace
         self._executor = executor
         self._progress = progress
+        self._log = log
         self._say = say
 
     def run(
@@ -67,11 +73,12 @@ class Runner:
             LeaseTaken: another process is committing to the run.
             StageFailed: a stage has a programming error.
         """
-        outcome = RunOutcome(run_id=time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + attempt_id()[-6:])
+        outcome = RunOutcome(run_id=self._log.run_id)
         view = RunView.open(self._dag, self._workspace, limit)
         found = find_inputs(paths, exclude=[self._workspace.storage.url])
         InputTable(view.tables).add(found, outcome.run_id)
         self._save(outcome.run_id, paths, limit, settings)
+        self._log.write("started", inputs=[normalise(path) for path in paths], files=len(found), limit=limit)
         committer = Committer(self._dag, view.ledger, lease, lambda row: self._count(row, outcome))
         for segment in self._dag.segments():
             try:
@@ -113,7 +120,8 @@ class Runner:
                     ignore=ignore,
                     commit=committer.commit,
                     claims=committer.claims,
-                    postpone=lambda *fault: outcome.postponed.append(fault),
+                    postpone=lambda *fault: self._postpone(outcome, fault),
+                    note=self._log.write,
                     tick=self._tick(committer),
                 )
             )
@@ -139,12 +147,20 @@ class Runner:
         changed = {name: count.units_changed for name, count in before.counts.items() if count.units_changed}
         if changed:
             parts = ", ".join(f"{name} ({units})" for name, units in changed.items())
+            self._log.write("changed", units=changed)
             self._say(f"config or inputs changed: redoing, as far as their inputs change, {parts}")
 
     def _count(self, row: UnitRow, outcome: RunOutcome) -> None:
         outcome.executed += 1
+        if row.rejected:
+            self._log.write("rejected", stage=row.stage, unit=row.unit, records=row.rejected)
         downstream = [node.name for node in self._dag if node.inputs.get(node.primary) == row.stage]
         self._progress.committed(row, downstream)
+
+    def _postpone(self, outcome: RunOutcome, fault: tuple[str, str, str]) -> None:
+        stage, unit, message = fault
+        self._log.write("postponed", stage=stage, unit=unit, fault=message)
+        outcome.postponed.append(fault)
 
     def _tick(self, committer: Committer) -> Callable[[], None]:
         def tick() -> None:

@@ -33,7 +33,7 @@ def segment(paths: Sequence[str], config: CurationConfig) -> Iterator[dict[str, 
     folder = tempfile.mkdtemp(prefix="cliploom-segment-")
     workspace = Workspace.open(folder, folder)
     probe = Probe(config.probe, workspace)
-    detector = ContentDetector(config.detect, workspace)
+    detector = ContentDetector(config.detect, workspace, config.probe.limits)
     try:
         detector.setup()
         for record in find_inputs(paths):

@@ -38,16 +38,16 @@ class Suite:
 
 
 SUITES = (
-    Suite("packaging", "tests/test_packaging.py", 2),
-    Suite("base", "tests/base", 2),
-    Suite("curation", "tests/curation", 7),
-    Suite("captioning", "tests/captioning", 4),
-    Suite("shards", "tests/shards", 3),
-    Suite("training", "tests/training", 5),
-    Suite("engine", "tests/engine", 4),
-    Suite("pipelines", "tests/pipelines", 9),
-    Suite("examples", "tests/examples", 3, processes=1),
-    Suite("ray", "tests", 5, processes=1, markers="ray"),
+    Suite("packaging", "tests/test_packaging.py", 1),
+    Suite("base", "tests/base", 0.5),
+    Suite("curation", "tests/curation", 4),
+    Suite("captioning", "tests/captioning", 2),
+    Suite("shards", "tests/shards", 2),
+    Suite("training", "tests/training", 3),
+    Suite("engine", "tests/engine", 2.5),
+    Suite("pipelines", "tests/pipelines", 6),
+    Suite("examples", "tests/examples", 2, processes=1),
+    Suite("ray", "tests", 3, processes=1, markers="ray"),
 )
 
 

@@ -16,7 +16,7 @@ WITHOUT_DECAY = ("pos_embed", "cls_token", "mask_token")
 
 
 class OptimizerConfig(Config):
-    """AdamW with the settings of VideoMAE's pre-training."""
+    """AdamW; defaults are those of VideoMAE, the bound on gradients that of InternVideo2's stage 1."""
 
     peak_learning_rate: float = Field(
         1.5e-4,

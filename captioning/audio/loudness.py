@@ -16,6 +16,7 @@ from captioning.records import Segment
 
 BLOCK_S = 0.4
 STEP_S = 0.1
+PIECE_STEPS = 600
 ABSOLUTE_GATE_LUFS = -70.0
 RELATIVE_GATE_LU = -10.0
 OFFSET_LUFS = -0.691
@@ -41,13 +42,11 @@ def loudness_facts(samples: Floats, duration_s: float) -> list[Segment]:
 
 def integrated_loudness(samples: Floats) -> float | None:
     """Gated loudness in LUFS; None where no block passes the absolute gate."""
-    weighted = _k_weighted(samples)
-    size = min(len(weighted), round(BLOCK_S * SAMPLE_RATE_HZ))
-    if not size:
+    steps = _step_powers(samples)
+    num_steps = min(len(steps), round(BLOCK_S / STEP_S))
+    if not num_steps:
         return None
-    sums = np.concatenate([[0.0], np.cumsum(weighted**2)])
-    starts = np.arange(0, len(weighted) - size + 1, round(STEP_S * SAMPLE_RATE_HZ))
-    powers = np.maximum(sums[starts + size] - sums[starts], 0) / size
+    powers = np.lib.stride_tricks.sliding_window_view(steps, num_steps).mean(axis=1)
     loud = powers[powers > _power(ABSOLUTE_GATE_LUFS)]
     if not len(loud):
         return None
@@ -61,6 +60,24 @@ def _lufs(power: float) -> float:
 
 def _power(lufs: float) -> float:
     return 10 ** ((lufs - OFFSET_LUFS) / 10)
+
+
+def _step_powers(samples: Floats) -> NDArray[np.float64]:
+    """Mean power of the weighted samples in each whole step; of all of them where there is none.
+
+    Filters piece by piece, so that a long clip takes no more memory than a short one.
+    """
+    step = round(STEP_S * SAMPLE_RATE_HZ)
+    powers = []
+    for start in range(0, len(samples), PIECE_STEPS * step):
+        lead = min(start, SAMPLE_RATE_HZ)
+        piece = _k_weighted(samples[start - lead : start + PIECE_STEPS * step])[lead:]
+        whole = piece[: len(piece) // step * step].reshape(-1, step)
+        powers.append((whole**2).mean(axis=1))
+    found = np.concatenate([np.zeros(0), *powers])
+    if len(samples) and not len(found):
+        found = np.array([(_k_weighted(samples) ** 2).mean()])
+    return found
 
 
 def _k_weighted(samples: Floats) -> NDArray[np.float64]:

@@ -45,10 +45,12 @@ def silence_facts(samples: Floats, duration_s: float) -> list[Segment]:
 def _levels_dbfs(samples: Floats) -> NDArray[np.float64]:
     """Level of each frame; the last may be shorter."""
     size = round(FRAME_S * SAMPLE_RATE_HZ)
-    starts = np.arange(0, len(samples), size)
-    sums = np.add.reduceat(samples.astype(np.float64) ** 2, starts)
-    lengths = np.minimum(size, len(samples) - starts)
-    return np.asarray(10 * np.log10(np.maximum(sums / lengths, 1e-20)))
+    whole = samples[: len(samples) // size * size].reshape(-1, size)
+    powers = np.einsum("ij,ij->i", whole, whole, dtype=np.float64) / size
+    rest = samples[whole.size :].astype(np.float64)
+    if len(rest):
+        powers = np.append(powers, np.mean(rest**2))
+    return np.asarray(10 * np.log10(np.maximum(powers, 1e-20)))
 
 
 def _pauses(silent: NDArray[np.bool_]) -> list[tuple[float, float]]:

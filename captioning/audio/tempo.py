@@ -17,6 +17,7 @@ SLOWEST_BPM, FASTEST_BPM = 50, 200
 MIN_DURATION_S = 4.0
 MIN_STRENGTH = 0.35
 """Autocorrelation of onsets, as a share of their power, from which on a beat is stated."""
+TREND_S = 1.5
 MIN_ONSET = 0.02
 """Mean rise (log10 of power) below which the sound is too steady to have onsets."""
 FLOOR = 1e-6
@@ -41,7 +42,7 @@ def tempo(samples: Floats) -> tuple[float, float] | None:
     longest = round(60 / SLOWEST_BPM * FRAMES_PER_S)
     if len(onsets) < 2 * longest or onsets.mean() < MIN_ONSET:
         return None
-    spectrum = np.fft.rfft(onsets - onsets.mean(), 2 * len(onsets))
+    spectrum = np.fft.rfft(_without_trend(onsets), 2 * len(onsets))
     correlation = np.fft.irfft(spectrum.real**2 + spectrum.imag**2)[: longest + 2]
     if correlation[0] <= 0:
         return None
@@ -73,7 +74,7 @@ def _onsets(samples: Floats) -> NDArray[np.float64]:
     What is more than 60 dB below the clip's mean level is left out: the noise of quantising a steady
     tone repeats very regularly.
     """
-    mean_power = float(np.mean(samples.astype(np.float64) ** 2))
+    mean_power = float(np.einsum("i,i", samples, samples, dtype=np.float64)) / max(1, len(samples))
     floor = mean_power * FLOOR * WINDOW**2
     levels: list[NDArray[np.float64]] = []
     for spectra in power_spectra(samples, WINDOW, HOP):
@@ -83,6 +84,13 @@ def _onsets(samples: Floats) -> NDArray[np.float64]:
         return np.zeros(0)
     rises = np.maximum(np.diff(np.concatenate(levels), axis=0), 0)
     return np.asarray(rises.mean(axis=1))
+
+
+def _without_trend(onsets: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Onsets about their mean nearby: noise that sets in or stops is similar to itself at every period."""
+    size = round(TREND_S * FRAMES_PER_S)
+    counts = np.convolve(np.ones(len(onsets)), np.ones(size), "same")
+    return onsets - np.convolve(onsets, np.ones(size), "same") / counts
 
 
 def _band_starts(num_bins: int) -> NDArray[np.intp]:

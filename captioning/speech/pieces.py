@@ -63,6 +63,8 @@ class PieceCutter:
     def __init__(self, detect: Callable[[Floats], list[Span]]) -> None:
         self.spans: list[Span] = []
         self._detect = detect
+        self._waiting: list[Floats] = []
+        self._heard = 0
         self._held = np.zeros(0, np.float32)
         self._held_start = 0
         self._detected = 0
@@ -72,7 +74,7 @@ class PieceCutter:
     @property
     def heard_s(self) -> float:
         """Seconds of sound that came in."""
-        return (self._held_start + len(self._held)) / SAMPLE_RATE_HZ
+        return self._heard / SAMPLE_RATE_HZ
 
     def cut(self, blocks: Iterable[Floats]) -> Iterator[Piece]:
         """Yield the pieces of a sound whose blocks (1-D float32, 16 kHz) may have any length.
@@ -80,20 +82,22 @@ class PieceCutter:
         What `blocks` raises passes through; `rest` then gives what was complete so far.
         """
         for block in blocks:
-            self._held = np.concatenate([self._held, block])
-            while self._held_start + len(self._held) - self._detected >= _DETECTION:
+            self._waiting.append(block)
+            self._heard += len(block)
+            while self._heard - self._detected >= _DETECTION:
                 yield from self._advance(self._detected + _DETECTION)
         yield from self.rest()
 
     def rest(self) -> Iterator[Piece]:
         """Yield what is left of the sound that came in."""
-        end = self._held_start + len(self._held)
-        if end > self._detected:
-            yield from self._advance(end)
+        if self._heard > self._detected:
+            yield from self._advance(self._heard)
         yield from self._finish(None)
 
     def _advance(self, end: int) -> Iterator[Piece]:
         """Look for speech up to a sample number and let go of what is no longer needed."""
+        self._held = np.concatenate([self._held, *self._waiting])
+        self._waiting.clear()
         first = self._detected
         for span in self._detect(self._at(first, end)):
             start = first + round(span.start_s * SAMPLE_RATE_HZ)

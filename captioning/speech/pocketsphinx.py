@@ -21,7 +21,7 @@ from curation.base.rejects import Reason, Rejected
 from curation.base.stages import Map, Resources
 from curation.base.workspace import Workspace
 from curation.media.fetch import fetch
-from curation.media.limits import DecodeLimits
+from curation.media.limits import DEFAULT_LIMITS, DecodeLimits
 from curation.media.sandbox import DecodeError, MediaStream, Sandbox
 from curation.probe import file_name
 from curation.records import AudioStream, SourceVideo
@@ -53,7 +53,6 @@ class PocketsphinxConfig(Config):
     min_speech_s: float = Field(
         1.0, ge=0, le=30, description="Least speech in a piece, in seconds; less is not recognised"
     )
-    limits: DecodeLimits = Field(DecodeLimits(), description="Bounds on decoding")
 
 
 class PocketsphinxTranscriber(Map[SourceVideo, Transcript]):
@@ -73,10 +72,12 @@ class PocketsphinxTranscriber(Map[SourceVideo, Transcript]):
     output: ClassVar[type[Transcript]] = Transcript
     resources: ClassVar[Resources] = Resources(cpus=1.0, memory_bytes=768 << 20, batch_size=1)
 
-    def __init__(self, config: PocketsphinxConfig, workspace: Workspace) -> None:
+    def __init__(
+        self, config: PocketsphinxConfig, workspace: Workspace, limits: DecodeLimits = DEFAULT_LIMITS
+    ) -> None:
         self.config: PocketsphinxConfig = config
         self._workspace = workspace
-        self._sandbox = Sandbox(config.limits)
+        self._sandbox = Sandbox(limits)
 
     def setup(self) -> None:
         """Load the acoustic and language models and the voice activity detector."""

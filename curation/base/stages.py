@@ -129,10 +129,13 @@ class Snapshot(ABC):
 
 class Reduce(Stage, Generic[Out]):
     """A whole table -> another. `accounts_for` names the input whose every record must be the parent
-    of an output or a reject; None for a stage that only remarks on some records."""
+    of an output or a reject; None for a stage that only remarks on some records. A stage that
+    `publishes` also writes a file that must be what its newest result says: it is called again when an
+    earlier result counts again."""
 
     inputs: ClassVar[Mapping[str, type[Record]]]
     accounts_for: ClassVar[str | None] = None
+    publishes: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, snapshot: Snapshot) -> Iterator[Out | Rejected]:

@@ -7,7 +7,6 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from curation.base.config import Config
-from curation.media.limits import DecodeLimits
 
 
 class CutConfig(Config):
@@ -30,7 +29,6 @@ class CutConfig(Config):
     frame_short_side_px: int = Field(
         360, ge=16, le=4096, description="Short side of the frames for captioners, in pixels; never enlarged"
     )
-    limits: DecodeLimits = Field(DecodeLimits(), description="Bounds on decoding and encoding")
 
     @model_validator(mode="after")
     def _ranges(self) -> CutConfig:

@@ -20,6 +20,7 @@ from curation.cut.rules import Span
 from curation.cut.store import store_clip
 from curation.media.fetch import fetch
 from curation.media.ffmpeg import ffmpeg_version
+from curation.media.limits import DEFAULT_LIMITS, DecodeLimits
 from curation.media.sandbox import DecodeError, Sandbox
 from curation.probe import file_name
 from curation.records import Clip, Shot, SourceVideo
@@ -38,10 +39,13 @@ class Cut(Join[Clip]):
     on: ClassVar[str] = "video_id"
     output: ClassVar[type[Clip]] = Clip
 
-    def __init__(self, config: CutConfig, workspace: Workspace) -> None:
+    def __init__(
+        self, config: CutConfig, workspace: Workspace, limits: DecodeLimits = DEFAULT_LIMITS
+    ) -> None:
         self.config: CutConfig = config
         self._workspace = workspace
-        self._sandbox = Sandbox(config.limits)
+        self._limits = limits
+        self._sandbox = Sandbox(limits)
 
     def fingerprints(self) -> Mapping[str, str]:
         """The build that decodes and encodes."""
@@ -61,7 +65,7 @@ class Cut(Join[Clip]):
         except DecodeError as error:
             yield from (self._rejected(record, shot, shot.shot_id, error) for shot in shots)
             return
-        source = SourceFile(record, local.path, self.config.limits)
+        source = SourceFile(record, local.path, self._limits)
         renderer = Renderer(self._sandbox, source, scratch)
         for shot in shots:
             try:

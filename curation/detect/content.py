@@ -17,7 +17,7 @@ from curation.detect import cuts, dissolves, fades
 from curation.detect.blocks import overlapping_blocks
 from curation.detect.shots import Transition, merged, shots_between
 from curation.media.fetch import fetch
-from curation.media.limits import DecodeLimits
+from curation.media.limits import DEFAULT_LIMITS, DecodeLimits
 from curation.media.sandbox import DecodedFrame, DecodeError, Sandbox
 from curation.probe import file_name
 from curation.records import Shot, SourceVideo
@@ -49,7 +49,6 @@ class ContentDetectorConfig(Config):
         description="How far the frames of a dissolve may be from a linear mix of its ends, as a share of "
         "the difference between the ends; 0 finds no dissolves",
     )
-    limits: DecodeLimits = Field(DecodeLimits(), description="Bounds on decoding")
 
 
 class ContentDetector(Map[SourceVideo, Shot]):
@@ -64,10 +63,12 @@ class ContentDetector(Map[SourceVideo, Shot]):
     input: ClassVar[type[SourceVideo]] = SourceVideo
     output: ClassVar[type[Shot]] = Shot
 
-    def __init__(self, config: ContentDetectorConfig, workspace: Workspace) -> None:
+    def __init__(
+        self, config: ContentDetectorConfig, workspace: Workspace, limits: DecodeLimits = DEFAULT_LIMITS
+    ) -> None:
         self.config: ContentDetectorConfig = config
         self._workspace = workspace
-        self._sandbox = Sandbox(config.limits)
+        self._sandbox = Sandbox(limits)
 
     def fingerprints(self) -> Mapping[str, str]:
         """The decoder and the arithmetic."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import importlib
 import json
@@ -25,7 +24,9 @@ _OPERATIONS = {
     "frames": "curation.media.operations.frames",
     "audio": "curation.media.operations.audio",
 }
-_EXEC_FAILED = 127
+
+SETUP_FAILED, EXEC_FAILED = 126, 127
+"""Exit codes of a child that could not confine itself, or not start ffmpeg."""
 
 
 class RefusedError(Exception):
@@ -54,10 +55,8 @@ def run_child(data: socket.socket) -> int:
         return _exec_ffmpeg(data, request["arguments"])
     _silence_stderr()
     sender = Sender(data)
-    summary = _summary(sender, request)
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        sender.send(summary)
-        sender.flush()
+    sender.send(_summary(sender, request))
+    sender.flush()
     return 0
 
 
@@ -145,4 +144,4 @@ def _exec_ffmpeg(data: socket.socket, arguments: Mapping[str, Any]) -> int:
         os.execve(argv[0], argv, {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"})  # noqa: S606
     except OSError as error:
         os.write(2, f"{argv[0]}: {error.strerror}".encode())
-    return _EXEC_FAILED
+    return EXEC_FAILED

@@ -70,6 +70,15 @@ _lock = threading.Lock()
 _server: _Server | None = None
 
 
+def _new_lock() -> None:
+    """In a forked process: whoever held the lock is not there."""
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_new_lock)
+
+
 @atexit.register
 def _end_server() -> None:
     """Let the server go and wait for it, so that nothing outlives this process."""
@@ -100,6 +109,23 @@ def _running_server() -> _Server:
         return _server
 
 
+def _hand_over(data: socket.socket, control: socket.socket) -> _Server:
+    """Have a child forked that owns these sockets; a server that has just died is replaced once.
+
+    Raises:
+        Retry: no server can be reached.
+    """
+    for _ in range(2):
+        server = _running_server()
+        try:
+            socket.send_fds(server.socket, [b"r"], [data.fileno(), control.fileno()])
+        except (BrokenPipeError, ConnectionResetError, ConnectionRefusedError):
+            server.explain()
+        else:
+            return server
+    raise Retry("the decoding server cannot be reached")
+
+
 class Request:
     """One operation in a child of its own. Reading from `stream` is on the clock."""
 
@@ -118,36 +144,25 @@ class Request:
         self._waited_s = 0.0
         self._data, data = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._control, control = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        with data, control:
-            self._server = self._hand_over(data, control)
-        text = json.dumps(
-            {"operation": operation, "limits": dict(limits), "arguments": dict(arguments)}
-        ).encode()
+        request = {"operation": operation, "limits": dict(limits), "arguments": dict(arguments)}
+        text = json.dumps(request).encode()
         try:
+            with data, control:
+                self._server = _hand_over(data, control)
             self._data.sendall(REQUEST_LENGTH.pack(len(text)) + text)
-        except OSError:
+        except BrokenPipeError:
             self.close()
             self._server.explain()
             raise Retry("the decoding child ended before it began") from None
+        except BaseException:
+            self.close()
+            raise
         self.stream = io.BufferedReader(_Timed(self), 1 << 18)
 
     @property
     def allowed_s(self) -> float:
         """How long the child may keep its reader waiting, given how far it got."""
         return self._wall_s + self._wall_s_per_source_s * self.progress_s
-
-    def _hand_over(self, data: socket.socket, control: socket.socket) -> _Server:
-        for attempt in range(2):
-            server = _running_server()
-            try:
-                socket.send_fds(server.socket, [b"r"], [data.fileno(), control.fileno()])
-            except OSError:
-                server.explain()
-                if attempt:
-                    raise Retry("the decoding server cannot be reached") from None
-            else:
-                return server
-        raise AssertionError
 
     def receive_into(self, buffer: Any) -> int:
         """Read what has come; 0 at the end.

@@ -27,7 +27,7 @@ class DecodeLimits(Config):
     max_duration_s: float = Field(default=86400.0, gt=0, description="Longest source, in seconds")
     max_streams: int = Field(default=64, ge=1, le=1000, description="Most streams in one file")
     address_space_bytes: int = operational(
-        3 << 30, ge=1 << 20, description="Address space of a decoding child (RLIMIT_AS), in bytes"
+        3 << 30, ge=384 << 20, description="Address space of a decoding child (RLIMIT_AS), in bytes"
     )
     cpu_s: int = operational(
         6 * 3600, ge=1, description="CPU time of one operation over all its threads (RLIMIT_CPU), in seconds"
@@ -47,3 +47,6 @@ class DecodeLimits(Config):
     open_files: int = operational(
         64, ge=16, le=4096, description="Most files that a child may hold open (RLIMIT_NOFILE)"
     )
+
+
+DEFAULT_LIMITS = DecodeLimits()

@@ -8,6 +8,7 @@ from typing import Any
 
 from curation.base.rejects import Reason
 from curation.base.stages import Retry
+from curation.media.child import EXEC_FAILED, SETUP_FAILED
 from curation.media.client import Ending
 from curation.media.limits import DecodeLimits
 from curation.media.text import plain_text
@@ -56,7 +57,13 @@ def overdue(allowed_s: float, progress_s: float) -> DecodeError:
 
 def bad_end(ending: Ending, limits: DecodeLimits, stderr: str | None = None) -> DecodeError | Retry:
     """The child ended without a last word: a limit, a crash, somebody else's signal, or ffmpeg's failure, in
-    which case `stderr` is given."""
+    which case `stderr` is given.
+
+    Raises:
+        RuntimeError: the child could not be set up, whatever the media.
+    """
+    if ending.code in (SETUP_FAILED, EXEC_FAILED):
+        raise RuntimeError(f"a sandboxed child cannot be set up: {stderr or 'its own message is on stderr'}")
     if ending.cpu_s >= limits.cpu_s or ending.code == -signal.SIGXCPU:
         return DecodeError(
             Reason.DECODE_LIMIT,
@@ -68,7 +75,7 @@ def bad_end(ending: Ending, limits: DecodeLimits, stderr: str | None = None) -> 
             f"makes a file of more than {limits.file_size_bytes} bytes; raise limits.file_size_bytes",
         )
     if ending.code < 0:
-        return _killed(signal.Signals(-ending.code))
+        return _killed(-ending.code)
     if stderr is None:
         return nonsense(f"nothing and ended with exit code {ending.code}")
     if "No space left on device" in stderr:
@@ -79,7 +86,11 @@ def bad_end(ending: Ending, limits: DecodeLimits, stderr: str | None = None) -> 
     )
 
 
-def _killed(by: signal.Signals) -> DecodeError | Retry:
-    if by in _FROM_OUTSIDE:
-        return Retry(f"the decoding child was ended from outside ({by.name})")
-    return DecodeError(Reason.DECODE_FAILED, f"crashes the decoder ({by.name}); the file is probably damaged")
+def _killed(number: int) -> DecodeError | Retry:
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    if number in _FROM_OUTSIDE:
+        return Retry(f"the decoding child was ended from outside ({name})")
+    return DecodeError(Reason.DECODE_FAILED, f"crashes the decoder ({name}); the file is probably damaged")

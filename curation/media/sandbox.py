@@ -291,5 +291,8 @@ def _progress(header: Mapping[str, Any]) -> float:
 
 
 def _damage(header: Mapping[str, Any]) -> str | None:
+    """What the last message says of the stream."""
+    if header.get("kind") != "end":
+        raise nonsense("a message of an unknown kind")
     damage = header.get("damage")
     return None if damage is None else plain_text(str(damage), 500)

@@ -11,8 +11,9 @@ from pathlib import Path
 SNIFF_BYTES = 4096
 """How much of the start of a file is looked at."""
 
-_TS_PACKET = 188
-_M2TS_PACKET = 192
+_TS_STEPS = (188, 192)
+"""Bytes from sync byte to sync byte in a transport stream, and with the time codes of M2TS. A recording
+may start inside a packet."""
 
 _MOV_BOXES = frozenset(
     {b"ftyp", b"styp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"moof", b"sidx"}
@@ -44,7 +45,7 @@ def sniff(head: bytes) -> str | None:
         return "wav"
     if head[:4] == b"RIFF" and head[8:12] in (b"AVI ", b"AVIX"):
         return "avi"
-    if _repeats(head, 0, _TS_PACKET) or _repeats(head, 4, _M2TS_PACKET):
+    if any(_repeats(head, offset, step) for step in _TS_STEPS for offset in range(step)):
         return "mpegts"
     return _sniff_audio(head)
 
@@ -56,13 +57,14 @@ def sniff_file(path: Path) -> str | None:
 
 
 def _repeats(head: bytes, offset: int, step: int) -> bool:
-    """Whether a transport stream's sync byte 0x47 opens each of the first packets (at least three)."""
+    """Whether a transport stream's sync byte 0x47 opens each of the first packets (at least five)."""
     syncs = head[offset::step]
-    return len(syncs) >= 3 and set(syncs) == {0x47}
+    return len(syncs) >= 5 and set(syncs) == {0x47}
 
 
 def _sniff_audio(head: bytes) -> str | None:
-    """MP3 and AAC: an ID3v2 tag, or two frame headers in a row."""
+    """MP3 and AAC: an ID3v2 tag or a frame header. MPEG layer I, which nobody uses, is left out: its header
+    is the mark at the start of UTF-16 text."""
     if head[:3] == b"ID3":
         return "mp3"
     if len(head) < 2 or head[0] != 0xFF:
@@ -70,7 +72,7 @@ def _sniff_audio(head: bytes) -> str | None:
     if head[1] & 0xF6 == 0xF0:
         return "aac"
     layer = head[1] >> 1 & 3
-    return "mp3" if head[1] & 0xE0 == 0xE0 and layer != 0 else None
+    return "mp3" if head[1] & 0xE0 == 0xE0 and layer in (1, 2) else None
 
 
 def looks_like(path: Path) -> str:

@@ -18,10 +18,11 @@ import signal
 import socket
 import struct
 import sys
+import traceback
 from dataclasses import dataclass
 
 from curation.media import jail
-from curation.media.child import preload, run_child
+from curation.media.child import SETUP_FAILED, preload, run_child
 
 STATUS = struct.Struct("!id")
 """On `control`: the exit code, or minus the signal that killed the child, and its CPU time in seconds."""
@@ -48,13 +49,13 @@ class _Zygote:
     def serve(self) -> None:
         """Handle requests until the worker is gone."""
         while True:
-            for fd, _ in self._poll.poll():
-                if fd == self._parent_fd:
-                    return
-                if fd == self._listen.fileno():
-                    if not self._accept():
-                        return
-                    continue
+            ready = {fd for fd, _ in self._poll.poll()}
+            if self._parent_fd in ready:
+                return
+            # New descriptors come before old ones are closed, so that no number is reused within a round.
+            if self._listen.fileno() in ready and not self._accept():
+                return
+            for fd in ready:
                 job = self._by_fd.get(fd)
                 if job is None:
                     continue
@@ -67,6 +68,10 @@ class _Zygote:
         message, fds, _, _ = socket.recv_fds(self._listen, 16, 2)
         if not message:
             return False
+        if len(fds) != 2:
+            for fd in fds:
+                os.close(fd)
+            return True
         data_fd, control_fd = fds
         control = socket.socket(fileno=control_fd)
         try:
@@ -115,7 +120,7 @@ def _kill_group(pid: int) -> None:
 
 def _become_child(data_fd: int) -> None:
     """Run one request with the data socket as the only inherited descriptor; never returns."""
-    code = 1
+    code = SETUP_FAILED
     try:
         zygote_pid = os.getppid()
         jail.leave_group()
@@ -123,6 +128,9 @@ def _become_child(data_fd: int) -> None:
         os.dup2(data_fd, 3)
         os.closerange(4, os.sysconf("SC_OPEN_MAX"))
         code = run_child(socket.socket(fileno=3))
+    except BaseException:
+        traceback.print_exc()
+        raise
     finally:
         os._exit(code)
 

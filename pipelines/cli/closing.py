@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from curation.base.storage import normalise
 from pipelines.config import PipelineConfig
 from pipelines.run import RunSummary
 
@@ -17,7 +16,7 @@ def closing_text(summary: RunSummary, config: PipelineConfig, config_path: str, 
     ]
     if summary.training_url:
         lines.append(f"  training {summary.training_url} (checkpoints, TensorBoard and metrics.jsonl)")
-    lines.append(f"  log      {normalise(output)}/runs/{summary.run_id}.yaml (resolved config); tables/ holds the rest")
+    lines.append(f"  log      {summary.log_url}")
     if summary.rejected:
         reasons = ", ".join(f"{reason} {count}" for reason, count in summary.rejected.items())
         lines += ["", f"Turned down: {reasons}. Why, file by file: cliploom tables {output} rejected"]

@@ -29,7 +29,8 @@ class Work:
     was really committed: a result whose records another unit had first comes back as a reject.
     `claims` is what that decision rests on.
     `ignore` marks results that must be made again.
-    `postpone` notes that a stage stays pending for a unit after passing faults.
+    `postpone` notes that a stage stays pending for a unit after passing faults; `note` writes an event
+    to the run's log.
     """
 
     dag: Dag
@@ -44,6 +45,7 @@ class Work:
     commit: Callable[[Result], Result]
     claims: Claims
     postpone: Callable[[str, str, str], None]
+    note: Callable[..., None]
     tick: Callable[[], None]
 
 

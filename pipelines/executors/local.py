@@ -108,6 +108,8 @@ class _Run:
         task = outcome.task
         if outcome.kind == "failed":
             raise StageFailed(task.node, task.unit, outcome.message)
+        if outcome.kind in ("retry", "died"):
+            self.work.note(outcome.kind, stage=task.node, unit=task.unit, fault=outcome.message)
         if outcome.kind == "retry":
             self._delay(task, outcome.message)
             return

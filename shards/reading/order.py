@@ -57,7 +57,7 @@ class Order:
         self._seed = seed
         self._window = window
         self._shuffle = shuffle
-        self._rank_of_lane = np.argsort(lanes_in_order(lanes))
+        self._turn_of_lane = np.argsort(lanes_in_order(lanes))
         self._borders: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
         self._cache: dict[int, _Lane] = {}
 
@@ -91,8 +91,8 @@ class Order:
         if known != epoch:
             borders = self._lane_borders(epoch)
             self._borders = (epoch, borders)
-        rank = int(self._rank_of_lane[lane])
-        return int(borders[rank]), int(borders[rank + 1])
+        turn = int(self._turn_of_lane[lane])
+        return int(borders[turn]), int(borders[turn + 1])
 
     def _lane_borders(self, epoch: int) -> NDArray[np.int64]:
         # The lane of the epoch's first slot gets the first sample, the next lane the second, …

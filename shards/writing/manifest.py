@@ -43,6 +43,8 @@ class Manifest(Reduce[DatasetManifest]):
     inputs: ClassVar[dict[str, type[Record]]] = {"shards": ShardFile}
     output: ClassVar[type[Record]] = DatasetManifest
     accounts_for: ClassVar[str | None] = "shards"
+    publishes: ClassVar[bool] = True
+    publishes: ClassVar[bool] = True
 
     config: ManifestConfig
 

@@ -31,6 +31,7 @@ from curation.records import Clip, DuplicateOf, SourceVideo
 from shards.records import Sample
 from shards.writing.candidates import Candidate, Candidates
 from shards.writing.clusters import Clusters
+from shards.writing.originals import originals_of
 from shards.writing.facts import Facts, learn, media_members
 from shards.writing.generations import PreviousGenerations, generation_name
 from shards.writing.placement import Places, positions, shard_numbers
@@ -90,12 +91,11 @@ class Select(Reduce[Sample]):
         all of them, and a pass to put them out, so that their texts are never all in memory."""
         candidates = Candidates(snapshot)
         duplicates = snapshot.table("duplicates")
-        originals = dict(
-            zip(duplicates["clip_id"].to_pylist(), duplicates["duplicate_of"].to_pylist(), strict=True)
-        )
+        before = snapshot.previous()
+        originals = originals_of(duplicates, before)
         facts = learn(candidates, originals)
         packing = self.config.semantic()
-        previous = PreviousGenerations(snapshot.previous(), candidates.clip_ids, facts, packing)
+        previous = PreviousGenerations(before, candidates.clip_ids, facts, packing)
         clusters = Clusters(candidates.clip_ids, candidates.video_ids, duplicates)
         places = self._place(candidates, facts, clusters, previous)
         for candidate in candidates:

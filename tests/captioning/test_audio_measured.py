@@ -116,6 +116,17 @@ def test_irregular_clicks_have_none() -> None:
     assert tempo(sound) is None
 
 
+def test_noise_that_stops_has_no_beat() -> None:
+    sound = white_noise(0.02, 11)
+    sound[5 * SAMPLE_RATE_HZ :] = 0
+    assert tempo(sound) is None
+
+
+def test_loudness_of_a_long_sound_is_that_of_its_parts() -> None:
+    short = sine(997, 0.1, 2)
+    assert integrated_loudness(np.tile(short, 65)) == pytest.approx(integrated_loudness(short), abs=0.01)
+
+
 def test_a_pause_is_found_where_it_is(captioner: MeasuredAudioCaptioner, workspace: Workspace) -> None:
     sound = white_noise(0.1, 6)
     sound[2 * SAMPLE_RATE_HZ : round(3.5 * SAMPLE_RATE_HZ)] = 0

@@ -245,7 +245,7 @@ def test_what_shapes_the_text_is_in_the_stage_key(tmp_path: Path) -> None:
     workspace = Workspace.open(str(tmp_path / "run"), str(tmp_path / "scratch"))
     stage = PocketsphinxTranscriber(PocketsphinxConfig(), workspace)
     other = PocketsphinxTranscriber(PocketsphinxConfig(min_confidence=0.5), workspace)
-    slower = PocketsphinxTranscriber(PocketsphinxConfig(limits=DecodeLimits(wall_s=500)), workspace)
+    slower = PocketsphinxTranscriber(PocketsphinxConfig(), workspace, DecodeLimits(wall_s=500))
     assert stage.key() != other.key()
     assert stage.key() == slower.key()
     assert {"pocketsphinx", "silero-vad", "av"} <= set(stage.fingerprints())

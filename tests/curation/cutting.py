@@ -16,7 +16,7 @@ from curation.cut.config import CutConfig
 from curation.cut.stage import Cut
 from curation.detect.content import ContentDetector, ContentDetectorConfig
 from curation.detect.shots import shots_between
-from curation.media.limits import DecodeLimits
+from curation.media.limits import DEFAULT_LIMITS, DecodeLimits
 from curation.media.sandbox import DecodedFrame, Sandbox
 from curation.probe import Probe, ProbeConfig
 from curation.records import Clip, Input, Shot, SourceVideo
@@ -41,10 +41,14 @@ def detected(source: SourceVideo, workspace: Workspace) -> list[Shot]:
 
 
 def cut(
-    source: SourceVideo, shots: Sequence[Shot], workspace: Workspace, config: CutConfig | None = None
+    source: SourceVideo,
+    shots: Sequence[Shot],
+    workspace: Workspace,
+    config: CutConfig | None = None,
+    limits: DecodeLimits = DEFAULT_LIMITS,
 ) -> list[Clip | Rejected]:
     group = Group(source.video_id, {"shots": tuple(shots), "source": (source,)})
-    found = list(Cut(config or CutConfig(min_s=0.05), workspace)([group]))
+    found = list(Cut(config or CutConfig(min_s=0.05), workspace, limits)([group]))
     leftovers = [path for path in workspace.scratch.rglob("*") if "cut-" in path.name]
     assert leftovers == []
     return found

@@ -216,7 +216,7 @@ def test_a_clip_that_cannot_be_written_is_rejected_and_the_others_go_on(
     source = probed(shared_media / "multi_shot/nasa_13013.mp4", workspace)
     shots = detected(source, workspace)
     small = DecodeLimits(file_size_bytes=100_000)
-    first, second, third = cut(source, shots, workspace, CutConfig(limits=small))
+    first, second, third = cut(source, shots, workspace, CutConfig(), small)
     assert isinstance(first, Rejected)
     assert (first.parent_id, first.rejected_id) == (
         shots[0].shot_id,

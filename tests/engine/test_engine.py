@@ -12,6 +12,7 @@ from curation.base.workspace import Workspace
 from pipelines.executors.base import Executor, StageFailed
 from pipelines.executors.local import LocalExecutor
 from pipelines.progress import JsonProgress
+from pipelines.run_log import RunLog
 from pipelines.run_view import RunView
 from pipelines.runner import Runner, RunOutcome
 from tests.engine import toy
@@ -49,8 +50,8 @@ class Toy:
         executor = make_executor(executor_kind, start, workspace)
         dag = toy.build(config, workspace)
         try:
-            with Lease(workspace.storage) as lease:
-                runner = Runner(dag, workspace, executor, JsonProgress(), self.said.append)
+            with Lease(workspace.storage) as lease, RunLog(workspace.storage) as log:
+                runner = Runner(dag, workspace, executor, JsonProgress(), log, self.said.append)
                 return runner.run([str(self.inputs)], {"config": config}, lease, ignore=ignore)
         finally:
             executor.close()

@@ -124,6 +124,21 @@ def test_a_late_duplicate_does_not_move_a_source_between_splits(
     assert {clip: after[clip] for clip in before} == before
 
 
+def test_a_new_copy_never_takes_the_place_of_a_packed_clip(workspace: Workspace, records: Records) -> None:
+    first = Records(*(list(getattr(records, field.name)) for field in dataclasses.fields(records)))
+    new, old = records.clips[0], records.clips[1]
+    for name in ("clips", "captions", "fused"):
+        kept = [one for one in getattr(records, name) if one.clip_id != new.clip_id]
+        setattr(first, name, kept)
+    before, _ = select(workspace, first)
+    # Dedup names the new clip, whose id happens to be the smaller one.
+    records.duplicates = [duplicate(records, 1, of=0)]
+    after, rejects = select(workspace, records, previous=before)
+    assert {r.parent_id for r in rejects} == {new.clip_id}
+    assert old.clip_id in {sample.clip_id for sample in after}
+    assert placement(before) == placement(after)
+
+
 def test_two_old_clusters_that_become_one_end_in_one_split(workspace: Workspace, records: Records) -> None:
     old, _ = select(workspace, records, THREE)
     first = old[0]

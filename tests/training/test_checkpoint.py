@@ -194,6 +194,8 @@ def test_state_of_other_parameters_is_refused(tmp_path: Path) -> None:
     config = TrainConfig.model_validate(tiny_values("x"))
     model = MaskedPixels(config.objective, config.model)
     optimizer = build_optimizer(model, config.optimizer)
+    model(torch.rand(1, 3, 4, 32, 32), [Draw(0, 0, "a")])["pixels"].backward()
+    optimizer.step()
     state = SavedState(
         progress=Progress(step=1, samples=4, stream={}),
         config={},

@@ -50,6 +50,7 @@ def test_container_is_known_by_its_first_bytes_whatever_its_name(name: str, tmp_
         (b'{"error": "not found"}', "is text (XML or JSON)"),
         (b"PK\x03\x04\x14\x00", "is an archive"),
         (b"WEBVTT\n\n00:01.000 --> 00:02.000\n", "is text"),
+        (b"\xff\xfe" + "text".encode("utf-16-le"), "is in no media format"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is in no media format"),
     ],
 )
@@ -60,3 +61,9 @@ def test_what_refers_to_other_files_or_holds_no_media_matches_nothing(
     path = tmp_path / "x.mp4"
     path.write_bytes(head)
     assert looks_like(path).startswith(phrase)
+
+
+def test_a_recording_may_start_inside_a_packet(tmp_path: Path) -> None:
+    made = make(tmp_path / "a.ts", *VIDEO, "-c:v", "libx264", "-c:a", "aac")
+    made.write_bytes(made.read_bytes()[100:])
+    assert sniff_file(made) == "mpegts"

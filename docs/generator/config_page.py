@@ -1,0 +1,120 @@
+"""Every field of a run's and a training's config, out of the pydantic models."""
+
+from __future__ import annotations
+
+import json
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from curation.base.config import is_operational
+from docs.generator.markdown import HEAD, docstring, escaped, file_of, table
+from pipelines.config import PipelineConfig
+from training.config import TrainConfig
+
+INTRODUCTION = """# Configuration
+
+A config file is YAML. `cliploom run` reads the sections below as they are; `cliploom train` reads what
+stands below `training` at the top level of its own file. `--set a.b=c` overrides any key, `cliploom schema`
+prints the same as JSON Schema. Unknown keys are refused. `${env:NAME}` in a string is replaced from the
+environment; nothing else is expanded.
+
+A *semantic* field decides what comes out: changing it redoes what depends on it. An *operational* field
+decides where and how fast: changing it redoes nothing.
+"""
+Places = dict[type[BaseModel], list[tuple[str, bool]]]
+"""Models of config sections -> (path in the file, whether it is below an operational field)."""
+BOUNDS = {
+    "minimum": "≥ {}",
+    "exclusiveMinimum": "> {}",
+    "maximum": "≤ {}",
+    "exclusiveMaximum": "< {}",
+    "minLength": "length ≥ {}",
+    "maxLength": "length ≤ {}",
+    "minItems": "length ≥ {}",
+    "maxItems": "length ≤ {}",
+    "minProperties": "length ≥ {}",
+}
+"""Keys of JSON Schema and how they read."""
+
+
+def config_page() -> str:
+    """The page."""
+    lines = [HEAD, INTRODUCTION]
+    places: Places = {}
+    _note_places(PipelineConfig, "", False, places)
+    for model, found in places.items():
+        rows = list(_rows(model, found[0][0] if len(found) == 1 else "…", found[0][1]))
+        if rows:
+            paths = ", ".join(f"`{path}`" if path else "Top level" for path, _ in found)
+            lines += [f"## {paths}\n", f"`{model.__name__}` ({file_of(model)}): {docstring(model)}\n"]
+            lines += table(("key", "type", "default", "range", "kind of field", "meaning"), rows)
+    return "\n".join(lines)
+
+
+def _note_places(model: type[BaseModel], path: str, operational: bool, places: Places) -> None:
+    """Where each model stands in a file, in the order of the file."""
+    places.setdefault(model, []).append((path, operational))
+    for name, field in model.model_fields.items():
+        section = _section(field)
+        if section is not None:
+            there = f"{path}.{name}" if path else name
+            _note_places(section, there, operational or is_operational(field), places)
+
+
+def _rows(model: type[BaseModel], path: str, operational: bool) -> Iterator[tuple[str, ...]]:
+    """A row per field that is no section, or a section that may be left out."""
+    properties = model.model_json_schema()["properties"]
+    for name, field in model.model_fields.items():
+        if _section(field) is None:
+            kind, values = _type(properties[name]), _range(properties[name])
+            default = "required" if field.is_required() else _value(field.get_default())
+        elif _section(field) is TrainConfig:
+            kind, default, values = "section", "none", ""
+        else:
+            continue
+        nature = "operational" if operational or is_operational(field) else "semantic"
+        key = f"{path}.{name}" if path else name
+        yield f"`{key}`", kind, default, values, nature, escaped(field.description or "")
+
+
+def _section(field: FieldInfo) -> type[BaseModel] | None:
+    """The model of a field that is a section, None for a plain value."""
+    for part in (field.annotation, *typing.get_args(field.annotation)):
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            return part
+    return None
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    if "const" in schema:
+        return _value(schema["const"])
+    if "enum" in schema:
+        return " or ".join(_value(value) for value in schema["enum"])
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(_type(part) for part in schema["anyOf"]))
+    if schema["type"] == "array":
+        parts = schema.get("prefixItems") or [schema["items"]]
+        return f"list of {' or '.join(dict.fromkeys(_type(part) for part in parts))}"
+    if schema["type"] == "object":
+        return f"map of string to {_type(schema['additionalProperties'])}"
+    return "none" if schema["type"] == "null" else str(schema["type"])
+
+
+def _range(schema: Mapping[str, Any]) -> str:
+    found = [words.format(_number(schema[name])) for name, words in BOUNDS.items() if name in schema]
+    found += [bounds for part in schema.get("anyOf", ()) if (bounds := _range(part))]
+    if schema.get("items") and (bounds := _range(schema["items"])):
+        found.append(f"each {bounds}")
+    return ", ".join(found)
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else f"{value:g}"
+
+
+def _value(value: Any) -> str:
+    return "none" if value is None else f"`{json.dumps(value)}`"
