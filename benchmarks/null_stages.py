@@ -80,7 +80,12 @@ class Third(_Pass):
 
 class Gather(_Null, Join[Item]):
     name = "gather"
-    inputs: ClassVar[Mapping[str, type[Record]]] = {"items": Item, "first": Item, "second": Item, "third": Item}
+    inputs: ClassVar[Mapping[str, type[Record]]] = {
+        "items": Item,
+        "first": Item,
+        "second": Item,
+        "third": Item,
+    }
     on = "item_id"
     output = Item
 

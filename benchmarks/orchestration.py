@@ -52,7 +52,10 @@ def main() -> None:
     calls = options.units * options.clips * 5
     whole_ms = found["cliploom, local executor"].median_s / calls * 1000
     steady_ms = max(0.0, found["cliploom, local executor"].median_s - startup_s) / calls * 1000
-    print(f"{calls} clip-stages: {whole_ms:.3f} ms each, {steady_ms:.3f} ms without start-up (target {TARGET_MS})")
+    print(
+        f"{calls} clip-stages: {whole_ms:.3f} ms each, {steady_ms:.3f} ms without start-up "
+        f"(target {TARGET_MS})"
+    )
     last_line(
         ms_per_clip_and_stage=round(whole_ms, 4),
         ms_steady=round(steady_ms, 4),

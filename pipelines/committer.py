@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from curation.base.ledger import Ledger, Result, UnitRow
 from curation.base.lease import Lease
+from curation.base.ledger import Ledger, Result, UnitRow
 from curation.base.records import digest_records, from_arrow
 from curation.base.rejects import Reason, Rejected
 from curation.base.tables import Tables, rows
@@ -44,9 +44,7 @@ class Committer:
             table = tables.read_attempts(cls, attempts)
             names = {
                 record.record_id: (unit, str(getattr(record, "uri", unit)))
-                for record, unit in zip(
-                    from_arrow(cls, table), table.column("unit").to_pylist(), strict=True
-                )
+                for record, unit in zip(from_arrow(cls, table), table.column("unit").to_pylist(), strict=True)
             }
             self.claims[node.name] = names
 

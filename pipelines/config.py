@@ -84,7 +84,7 @@ class PipelineConfig(Config):
     shards: ShardsConfig = Field(ShardsConfig(), description="From captioned clips to shards.")
     training: TrainConfig | None = Field(
         None,
-        description="Training on the run's shards once they are packed; default: none. data.train is set to the "
-        "run's own shards.",
+        description="Training on the run's shards once they are packed; default: none. data.train is "
+        "set to the run's own shards.",
     )
     execution: ExecutionConfig = operational(ExecutionConfig(), description="Where and how fast it runs.")

@@ -161,7 +161,9 @@ def _explain(model: type[BaseModel], detail: ErrorDetails, source: str, lines: M
         value = f"kind = {context.get('tag')!r}" if kind == "union_tag_invalid" else "no kind"
         return f"{where}: {name}: {value}; allowed: {context.get('expected_tags', '')}."
     value = _short(detail["input"])
-    return f"{where}: {name} = {value}: {message[0].lower()}{message[1:]}. {_description(model, path)}".strip()
+    return (
+        f"{where}: {name} = {value}: {message[0].lower()}{message[1:]}. {_description(model, path)}".strip()
+    )
 
 
 def _short(value: Any) -> str:

@@ -67,14 +67,15 @@ def run_task(node: Node, task: Task, workspace: Workspace) -> Result:
     return make_result(node, task, primary, outputs, rejects, workspace, seconds)
 
 
-def call_stage(
-    node: Node, records: Mapping[str, Sequence[Record]]
-) -> tuple[list[Record], list[Rejected]]:
+def call_stage(node: Node, records: Mapping[str, Sequence[Record]]) -> tuple[list[Record], list[Rejected]]:
     """All that a Map or Join yields for the records of one unit."""
     outputs: list[Record] = []
     rejects: list[Rejected] = []
     for item in _calls(node, records):
-        (rejects if isinstance(item, Rejected) else outputs).append(item)
+        if isinstance(item, Rejected):
+            rejects.append(item)
+        else:
+            outputs.append(item)
     return outputs, rejects
 
 

@@ -37,7 +37,9 @@ def check_machine() -> Iterator[Finding]:
     yield _ffmpeg()
     yield _sandbox()
     free = shutil.disk_usage(tempfile.gettempdir()).free
-    yield Finding("scratch", free > 2 << 30, f"{tempfile.gettempdir()}: {free / 1e9:.1f} GB free (2 GB needed)")
+    yield Finding(
+        "scratch", free > 2 << 30, f"{tempfile.gettempdir()}: {free / 1e9:.1f} GB free (2 GB needed)"
+    )
     cores = len(os.sched_getaffinity(0))
     yield Finding("cores", True, f"{cores} usable")
     yield _gpu()
@@ -92,8 +94,8 @@ def _create_only(storage: Storage, folder: str) -> Finding:
     if len(wins) == 1 and kept == str(wins[0]):
         return Finding("create-only put", True, f"one of {RACERS} racing writers won, as it must be")
     detail = (
-        f"{len(wins)} of {RACERS} racing writers won{f' ({errors[0]})' if errors else ''}: two processes could "
-        "commit to one run. Use a local disk, or an S3 service with If-None-Match."
+        f"{len(wins)} of {RACERS} racing writers won{f' ({errors[0]})' if errors else ''}: two processes "
+        "could commit to one run. Use a local disk, or an S3 service with If-None-Match."
     )
     return Finding("create-only put", False, detail)
 
@@ -104,7 +106,9 @@ def _replace(storage: Storage, folder: str) -> Finding:
     seen = storage.read_bytes(f"{folder}/file")
     listed = storage.list(folder)
     ok = seen == b"second" and f"{folder}/file" in listed
-    return Finding("replace and read", ok, "a replaced file reads as replaced and is listed" if ok else f"read {seen!r}")
+    return Finding(
+        "replace and read", ok, "a replaced file reads as replaced and is listed" if ok else f"read {seen!r}"
+    )
 
 
 def _delta(storage: Storage, folder: str) -> Finding:
@@ -145,7 +149,9 @@ def _ffmpeg() -> Finding:
     try:
         return Finding("ffmpeg", True, f"{ffmpeg_version()} at {ffmpeg_binary()}")
     except (OSError, RuntimeError, ValueError) as error:
-        return Finding("ffmpeg", False, f"{error}; set CLIPLOOM_FFMPEG to a working binary or reinstall cliploom")
+        return Finding(
+            "ffmpeg", False, f"{error}; set CLIPLOOM_FFMPEG to a working binary or reinstall cliploom"
+        )
 
 
 def _sandbox() -> Finding:

@@ -95,7 +95,8 @@ def _problems(view: RunView, found: Plan) -> list[str]:
     problems = []
     if found.free_bytes is not None and found.output_bytes > found.free_bytes:
         problems.append(
-            f"the output needs about {found.output_bytes / 1e6:.0f} MB, but {found.free_bytes / 1e6:.0f} MB are free"
+            f"the output needs about {found.output_bytes / 1e6:.0f} MB, "
+            f"but {found.free_bytes / 1e6:.0f} MB are free"
         )
     storage, probe = view.workspace.storage, f".cliploom-plan-{attempt_id()}"
     if storage.local_root is None:

@@ -28,8 +28,14 @@ ROWS_PER_APPEND = 5_000
 class TableSnapshot(Snapshot):
     """The committed records of a Reduce's inputs, read when asked for."""
 
-    def __init__(self, dag: Dag, node: Node, tables: Tables, attempts: Mapping[str, Sequence[str]],
-                 previous: str | None) -> None:
+    def __init__(
+        self,
+        dag: Dag,
+        node: Node,
+        tables: Tables,
+        attempts: Mapping[str, Sequence[str]],
+        previous: str | None,
+    ) -> None:
         self._dag = dag
         self._node = node
         self._tables = tables
@@ -49,9 +55,7 @@ class TableSnapshot(Snapshot):
         return _sorted(self._tables.read_attempts(cls, [self._previous]), cls)
 
 
-def reduce_input(
-    node: Node, ledger: Ledger, units: Iterable[str]
-) -> tuple[str, dict[str, list[str]]]:
+def reduce_input(node: Node, ledger: Ledger, units: Iterable[str]) -> tuple[str, dict[str, list[str]]]:
     """Digest of a Reduce's inputs over some units, and the attempts that hold them."""
     units = list(units)
     digest = hashlib.sha256()
@@ -120,8 +124,13 @@ def run_reduce(
     )
     seconds = round(time.perf_counter() - started, 4)
     record = Attempt(
-        attempt=attempt, stage=node.name, unit=ALL, run_id=run_id, host=socket.gethostname(),
-        seconds=seconds, retries=0,
+        attempt=attempt,
+        stage=node.name,
+        unit=ALL,
+        run_id=run_id,
+        host=socket.gethostname(),
+        seconds=seconds,
+        retries=0,
     )
     return Result(row=row, attempt=record, tables={})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from curation.base.ledger import UnitRow
 from curation.base.lease import Lease
+from curation.base.ledger import UnitRow
 from curation.base.storage import is_local, join, normalise
 from curation.base.workspace import Workspace, remove_dead_scratch
 from pipelines.build import build
@@ -111,9 +112,7 @@ def run(
         shutil.rmtree(workspace.scratch, ignore_errors=True)
 
 
-def summarise(
-    view: RunView, outcome: RunOutcome, seconds: float, trained: TrainResult | None
-) -> RunSummary:
+def summarise(view: RunView, outcome: RunOutcome, seconds: float, trained: TrainResult | None) -> RunSummary:
     """Count what a run holds."""
     counts = view.counts()
     manifest = view.records("manifest").to_pylist()
@@ -173,14 +172,14 @@ def _train(config: PipelineConfig, view: RunView, say: Say) -> TrainResult | Non
     if not manifests or not manifests[0]["num_samples"]:
         say("no sample was packed, so nothing is trained")
         return None
-    from pipelines.training_log import TrainingLog
+    from training.progress import TrainingProgress
     from training.resume import config_hash
     from training.run import train
 
     # A folder per data set and config: other data or another config is another training.
     name = f"{manifests[0]['version'][:8]}-{config_hash(config.training)[:8]}"
-    with TrainingLog(say) as log:
-        return train(config.training, output=join(url, "training", name), on_log=log)
+    with TrainingProgress(sys.stderr) as show:
+        return train(config.training, output=join(url, "training", name), on_log=show)
 
 
 def with_own_shards(values: dict[str, Any], output: str) -> None:

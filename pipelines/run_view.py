@@ -90,7 +90,7 @@ class RunView:
         """The records of a table that count, over all stages that write to it."""
         if name == Rejected.TABLE:
             return self.rejects()
-        parts = [self.records(node.name) for node in self.dag if node.stage.output.TABLE == name]
+        parts = [self.records(node.name) for node in self.dag if name == node.stage.output.TABLE]
         return pa.concat_tables(parts)
 
     def rejects(self) -> pa.Table:

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from curation.base.ledger import Result, UnitRow
 from curation.base.lease import Lease
+from curation.base.ledger import Result, UnitRow
 from curation.base.storage import normalise
 from curation.base.workspace import Workspace
 from curation.discover import InputTable, find_inputs
@@ -134,8 +134,14 @@ class Runner:
         scope = view.scope(segment)
         units = scope.units() if scope is not None else {}
         found = run_reduce(
-            self._dag, node, view.keys[node.name], outcome.run_id, view.ledger, view.tables,
-            self._workspace, units,
+            self._dag,
+            node,
+            view.keys[node.name],
+            outcome.run_id,
+            view.ledger,
+            view.tables,
+            self._workspace,
+            units,
         )
         if isinstance(found, Result):
             committer.commit(found)

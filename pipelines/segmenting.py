@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,13 @@ def _describe(source: SourceVideo, shots: Sequence[Shot]) -> dict[str, Any]:
         "fps": source.video.fps,
         "num_frames": max((shot.last_frame for shot in shots), default=-1) + 1,
         "transitions": [
-            {"start": left.last_frame, "end": right.start_frame, "type": right.opened_by, "score": right.score}
-            for left, right in zip(shots, shots[1:], strict=False)
+            {
+                "start": left.last_frame,
+                "end": right.start_frame,
+                "type": right.opened_by,
+                "score": right.score,
+            }
+            for left, right in pairwise(shots)
         ],
         "clips": [
             {

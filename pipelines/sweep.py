@@ -14,7 +14,9 @@ def sweep(view: RunView) -> int:
     """
     storage = view.workspace.storage
     table = view.tables.read(UnitRow.TABLE, columns=["media"])
-    named = {file["path"] for media in table.column("media").to_pylist() for file in media} if table else set()
+    named = (
+        {file["path"] for media in table.column("media").to_pylist() for file in media} if table else set()
+    )
     strays = [name for name in storage.list("media") if name not in named]
     for name in strays:
         storage.remove(name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,6 @@ def shared_media() -> Path:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Workspace]:
+def workspace(tmp_path: Path) -> Workspace:
     """A workspace on an empty run folder."""
-    yield Workspace.open(str(tmp_path / "run"), str(tmp_path / "scratch"))
+    return Workspace.open(str(tmp_path / "run"), str(tmp_path / "scratch"))

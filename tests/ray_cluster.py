@@ -22,7 +22,9 @@ def two_nodes(cpus_per_node: int = 4) -> Iterator[Any]:
     import ray
     from ray.cluster_utils import Cluster
 
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": cpus_per_node, "include_dashboard": False})
+    nodes = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": cpus_per_node, "include_dashboard": False}
+    )
     nodes.add_node(num_cpus=cpus_per_node)
     ray.init(nodes.address, log_to_driver=False)
     try:

@@ -15,7 +15,7 @@ HOP = 160
 FRAMES_PER_S = SAMPLE_RATE_HZ / HOP
 SLOWEST_BPM, FASTEST_BPM = 50, 200
 MIN_DURATION_S = 4.0
-MIN_STRENGTH = 0.35
+MIN_STRENGTH = 0.5
 """Autocorrelation of onsets, as a share of their power, from which on a beat is stated."""
 TREND_S = 1.5
 MIN_ONSET = 0.02

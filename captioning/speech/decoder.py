@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats: TypeAlias = NDArray[np.float32]
+from captioning.audio.silero import SAMPLE_RATE_HZ, Floats
 
-SAMPLE_RATE_HZ = 16000
 LEVEL_RMS = 0.1
 """Level to which each piece is brought, so that quiet speech does not drown in 16-bit steps."""
 MAX_ACTIVE_HMMS = 10000

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from captioning.audio.silero import SAMPLE_RATE_HZ, Floats
 from captioning.records import Span
 
-Floats: TypeAlias = NDArray[np.float32]
-
-SAMPLE_RATE_HZ = 16000
 MAX_PIECE_S = 30.0
 """Longest piece: a recogniser's memory and the reach of its normalisation stay bounded."""
 MAX_GAP_S = 1.0

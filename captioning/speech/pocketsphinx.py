@@ -10,10 +10,11 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 from pydantic import Field
 
+from captioning.audio.silero import Floats
 from captioning.audio.vad import VoiceActivity, vad_fingerprints
 from captioning.provenance import provenance
 from captioning.records import Segment, Span, Transcript
-from captioning.speech.decoder import LEVEL_RMS, MAX_ACTIVE_HMMS, Floats, Word, WordDecoder
+from captioning.speech.decoder import LEVEL_RMS, MAX_ACTIVE_HMMS, Word, WordDecoder
 from captioning.speech.pieces import MAX_GAP_S, MAX_PIECE_S, Piece, PieceCutter
 from curation.base.config import Config
 from curation.base.records import round_score

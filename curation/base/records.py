@@ -12,7 +12,7 @@ import hashlib
 import json
 import types
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Self, TypeVar
 
 import pyarrow as pa
@@ -99,19 +99,19 @@ def digest_records(records: Iterable[Record]) -> str:
     return hashlib.sha256(joined.encode()).hexdigest()
 
 
-@functools.cache
 def arrow_schema(cls: type[Part]) -> pa.Schema:
     """The Arrow schema of a record class.
 
     Raises:
         TypeError: an annotation has no Arrow counterpart (a mistake in the record class).
     """
+    return _schemas(cls)
+
+
+def _derive_schema(cls: type[Part]) -> pa.Schema:
     annotations = _annotations(cls)
     return pa.schema(
-        [
-            pa.field(field.name, *_arrow_type(annotations[field.name]))
-            for field in dataclasses.fields(cls)
-        ]
+        [pa.field(field.name, *_arrow_type(annotations[field.name])) for field in dataclasses.fields(cls)]
     )
 
 
@@ -135,9 +135,9 @@ _SCALARS: dict[Any, pa.DataType] = {
 }
 
 
-@functools.cache
-def _annotations(cls: type) -> dict[str, Any]:
-    return typing.get_type_hints(cls)
+# Typed by hand: mypy takes the class of a dataclass for unhashable.
+_schemas: Callable[[Any], pa.Schema] = functools.cache(_derive_schema)
+_annotations: Callable[[Any], dict[str, Any]] = functools.cache(typing.get_type_hints)
 
 
 def _arrow_type(annotation: Any) -> tuple[pa.DataType, bool]:

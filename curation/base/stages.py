@@ -52,7 +52,7 @@ class Stage(ABC):
 
     config: Config
 
-    def setup(self) -> None:
+    def setup(self) -> None:  # noqa: B027 - most stages have nothing to set up
         """Load models and heavy imports; called once per worker before the first batch."""
 
     def fingerprints(self) -> Mapping[str, str]:

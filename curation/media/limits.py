@@ -39,7 +39,7 @@ class DecodeLimits(Config):
         "beside what wall_s_per_source_s adds",
     )
     wall_s_per_source_s: float = operational(
-        4.0, ge=0, description="Waiting time added for each second of the source that came out, in seconds"
+        20.0, ge=0, description="Waiting time added for each second of the source that came out, in seconds"
     )
     file_size_bytes: int = operational(
         8 << 30, ge=1 << 10, description="Largest file that a child may write (RLIMIT_FSIZE), in bytes"

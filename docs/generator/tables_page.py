@@ -24,8 +24,8 @@ INTRODUCTION = f"""# Tables
 
 Each record type has one Delta Lake table below `RUN/tables/`. An *untracked* field says where something
 lies or how it came about: it is no part of the record's digest, so a change of it redoes nothing. Beside its
-fields every row has {", ".join(f"`{name}`" for name in BOOKKEEPING.names)} ([run.md](../run.md)), and its table
-is partitioned by `stage_key`. `units` and `attempts`, the ledger, have their fields only.
+fields every row has {", ".join(f"`{name}`" for name in BOOKKEEPING.names)} ([run.md](../run.md)), and its
+table is partitioned by `stage_key`. `units` and `attempts`, the ledger, have their fields only.
 """
 
 

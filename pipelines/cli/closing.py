@@ -25,22 +25,22 @@ def closing_text(summary: RunSummary, config: PipelineConfig, config_path: str, 
             "",
             "These captions measure rather than describe: the embedded captioners state facts such as camera",
             "motion, colours and loudness, and the speech recogniser is rough. Captions by vision, audio and",
-            "language models are configured under `captioning:`; see docs/captioners.md for what is available.",
+            "language models are configured under `captioning:`; docs/captioners.md says what is available.",
         ]
     lines += [
         "",
         "Next:",
         f"  cliploom run {config_path} --input YOUR_FOLDER --output YOUR_RUN",
         f"  cliploom shards head {summary.shards_url}",
-        f"  cliploom train examples/train_stage1.yaml --set data.train={summary.shards_url} --output TRAINING",
+        f"  cliploom train examples/train_stage1.yaml --set data.train={summary.shards_url}",
     ]
     return "\n".join(lines)
 
 
 def _counts(summary: RunSummary) -> str:
     held = (
-        f"{summary.inputs} files, {summary.sources} videos, {summary.clips} clips, {summary.fused} fused captions, "
-        f"{summary.samples} samples in {summary.shards} shards"
+        f"{summary.inputs} files, {summary.sources} videos, {summary.clips} clips, "
+        f"{summary.fused} fused captions, {summary.samples} samples in {summary.shards} shards"
     )
     if summary.executed == 0 and summary.trained_steps == 0:
         return f"Nothing was left to do ({summary.seconds:.1f} s): {held}."
@@ -49,4 +49,4 @@ def _counts(summary: RunSummary) -> str:
 
 
 def _embedded(config: PipelineConfig) -> bool:
-    return config.captioning.video.kind == "measured" or config.captioning.audio.kind == "measured"
+    return "measured" in {config.captioning.video.kind, config.captioning.audio.kind}

@@ -33,10 +33,11 @@ def user_errors() -> Iterator[None]:
     Anything else is a programming error and keeps its traceback.
     """
     from curation.base.lease import LeaseTaken
+    from shards.reading.errors import TooManyDamagedError
 
     try:
         yield
-    except LeaseTaken as error:
+    except (LeaseTaken, TooManyDamagedError) as error:
         raise WorkFailed(str(error)) from None
     except ValueError as error:
         raise BadUsage(str(error)) from None

@@ -57,7 +57,9 @@ def saved_pipeline(output: str) -> tuple[PipelineConfig, dict[str, Any]]:
     storage = Storage(output)
     saved = [name for name in storage.list("runs") if name.endswith(".yaml")]
     if not saved:
-        raise ConfigError(f"{output}: no run there. Give the folder or URL that was --output of cliploom run.")
+        raise ConfigError(
+            f"{output}: no run there. Give the folder or URL that was --output of cliploom run."
+        )
     values = yaml.safe_load(storage.read_bytes(saved[-1]))
     config = values.pop("config")
     return validate(PipelineConfig, config, storage.uri(saved[-1])), values

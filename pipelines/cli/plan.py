@@ -13,7 +13,9 @@ from pipelines.cli.options import json_option, load_pipeline, set_option
 
 @click.command("plan")
 @click.argument("config")
-@click.option("--input", "inputs", multiple=True, required=True, help="Video file, folder or URL (repeatable).")
+@click.option(
+    "--input", "inputs", multiple=True, required=True, help="Video file, folder or URL (repeatable)."
+)
 @click.option("--output", required=True, help="Folder or URL the run would be at.")
 @click.option("--limit", type=click.IntRange(min=1), help="Take the first N input files only.")
 @set_option
@@ -42,12 +44,14 @@ def command(
         if resolved:
             click.echo(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False))
         click.echo(
-            f"{found.inputs} input files ({found.input_bytes / 1e6:.1f} MB), {found.new_inputs} new or changed"
+            f"{found.inputs} input files ({found.input_bytes / 1e6:.1f} MB), "
+            f"{found.new_inputs} new or changed"
         )
         click.echo(f"{'stage':<16}{'units done':>11}{'to do':>8}{'to redo':>9}  resources")
         for name, stage in found.stages.items():
             click.echo(
-                f"{name:<16}{stage.done:>11}{stage.todo:>8}{stage.redo:>9}  {stage.cpus:g} CPU, {stage.gpus:g} GPU"
+                f"{name:<16}{stage.done:>11}{stage.todo:>8}{stage.redo:>9}  "
+                f"{stage.cpus:g} CPU, {stage.gpus:g} GPU"
             )
         click.echo(
             f"needs about {found.output_bytes / 1e6:.0f} MB at {output}"

@@ -13,7 +13,9 @@ from pipelines.cli.options import json_option, load_pipeline, set_option
 
 @click.command("run")
 @click.argument("config")
-@click.option("--input", "inputs", multiple=True, required=True, help="Video file, folder or URL (repeatable).")
+@click.option(
+    "--input", "inputs", multiple=True, required=True, help="Video file, folder or URL (repeatable)."
+)
 @click.option("--output", required=True, help="Folder or URL of the run; made if it is not there.")
 @click.option("--executor", type=click.Choice(["local", "ray"]), help="Default: what the config says.")
 @click.option("--limit", type=click.IntRange(min=1), help="Take the first N input files only.")
@@ -47,7 +49,8 @@ def command(
             )
         except StageFailed as error:
             raise WorkFailed(
-                f"{error}\nThis is a bug in the stage. What was done is committed; the same command continues."
+                f"{error}\nThis is a bug in the stage. What was done is committed; "
+                "the same command continues."
             ) from None
     if as_json:
         click.echo(json.dumps(summary.to_json()))

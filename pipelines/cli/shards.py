@@ -23,7 +23,9 @@ def command() -> None:
 
 @command.command("head")
 @click.argument("urls", nargs=-1, required=True)
-@click.option("-n", "--count", type=click.IntRange(min=1), default=5, show_default=True, help="Samples to show.")
+@click.option(
+    "-n", "--count", type=click.IntRange(min=1), default=5, show_default=True, help="Samples to show."
+)
 @click.option("--split", help="Of this split only.")
 @json_option("Print one JSON object per sample.")
 def head_command(urls: tuple[str, ...], count: int, split: str | None, as_json: bool) -> None:

@@ -14,7 +14,9 @@ from pipelines.cli.options import json_option, saved_pipeline
 @click.argument("run")
 @click.argument("table", required=False)
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Most rows to show.")
-@click.option("--sql", is_flag=True, help="Print DuckDB views of all tables: duckdb -init <(cliploom tables RUN --sql)")
+@click.option(
+    "--sql", is_flag=True, help="Print DuckDB views of all tables: duckdb -init <(cliploom tables RUN --sql)"
+)
 @json_option("Print one JSON object per row.")
 def command(run: str, table: str | None, limit: int, sql: bool, as_json: bool) -> None:
     """List the tables of RUN, or show the rows of one that count.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -33,21 +34,21 @@ def command(
     Continues from the newest checkpoint of the output folder, with the same stream of samples.
     """
     from pipelines.config_file import load_config
-    from pipelines.training_log import TrainingLog
     from training.config import TrainConfig
 
     with user_errors():
         settings = load_config(TrainConfig, config, overrides)
+        from training.progress import TrainingProgress
         from training.run import train
 
         folder = output or str(Path("trained") / Path(config).stem)
-        with TrainingLog(lambda line: click.echo(line, err=True)) as log:
+        with TrainingProgress(sys.stderr) as show:
             result = train(
                 settings,
                 output=folder,
                 resume=not no_resume,
                 accept_new_shards=accept_new_shards,
-                on_log=log,
+                on_log=show,
             )
     if as_json:
         click.echo(json.dumps(asdict(result)))
@@ -58,7 +59,8 @@ def command(
         loss = f", loss {result.loss:.4f}" if result.loss is not None else ""
         click.echo(
             f"{state}: steps {result.first_step} to {result.step} of {result.steps}{loss}, "
-            f"{result.samples_per_s:.1f} samples/s, waited {result.data_wait_share:.0%} of the time for data\n"
+            f"{result.samples_per_s:.1f} samples/s, "
+            f"waited {result.data_wait_share:.0%} of the time for data\n"
             f"  checkpoint  {result.checkpoint}\n"
             f"  logs        {folder}/metrics.jsonl, tensorboard --logdir {folder}/tensorboard"
         )

@@ -95,9 +95,7 @@ class _Run:
             elif self.ready:
                 *_, node, unit, digest = heapq.heappop(self.ready)
                 walk = self.walks[unit]
-                self.pool.submit(
-                    make_task(walk, node, digest, self.work.keys, self.work.run_id, self.loader)
-                )
+                self.pool.submit(make_task(walk, node, digest, self.work.keys, self.work.run_id, self.loader))
             else:
                 # Nothing runs and nothing is due: wait for the first delayed task.
                 if self.delayed and not self.pool.busy:
@@ -122,9 +120,7 @@ class _Run:
                 f"{outcome.message} {deaths} times while stage '{task.node}' worked on this input; it was "
                 "set aside. See the attempts table, then cliploom retry to try again."
             )
-            result = reject_all(
-                self.work.dag[task.node], task, Reason.WORKER_DIED, detail, self.workspace
-            )
+            result = reject_all(self.work.dag[task.node], task, Reason.WORKER_DIED, detail, self.workspace)
         else:
             assert outcome.result is not None
             result = outcome.result

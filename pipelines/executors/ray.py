@@ -70,7 +70,12 @@ class RayExecutor:
             dataset = dataset.map_batches(
                 StageActor,
                 fn_constructor_args=(
-                    self._start, node.name, dict(work.keys), work.run_id, work.scope.to_dict(), mailbox,
+                    self._start,
+                    node.name,
+                    dict(work.keys),
+                    work.run_id,
+                    work.scope.to_dict(),
+                    mailbox,
                 ),
                 batch_size=1,
                 batch_format="pyarrow",
@@ -189,7 +194,9 @@ class StageActor:
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Move each unit of a batch past this stage."""
-        return pa.table({"unit": batch.column("unit"), "state": pa.array(list(self._states(batch)), pa.binary())})
+        return pa.table(
+            {"unit": batch.column("unit"), "state": pa.array(list(self._states(batch)), pa.binary())}
+        )
 
     def _states(self, batch: pa.Table) -> Iterator[bytes]:
         for packed in batch.column("state").to_pylist():
@@ -204,8 +211,8 @@ class StageActor:
         task = make_task(walk, node, digest, self._keys, self._run_id, self._loader)
         if ray.get(self._mailbox.begin.remote(node, unit)) >= MAX_DEATHS:
             detail = (
-                f"the worker process died {MAX_DEATHS} times while stage '{node}' worked on this input; it was "
-                "set aside. See the attempts table, then cliploom retry to try again."
+                f"the worker process died {MAX_DEATHS} times while stage '{node}' worked on this input; it "
+                "was set aside. See the attempts table, then cliploom retry to try again."
             )
             result = reject_all(self._node, task, Reason.WORKER_DIED, detail, self._workspace)
         else:

@@ -44,7 +44,6 @@ class Manifest(Reduce[DatasetManifest]):
     output: ClassVar[type[Record]] = DatasetManifest
     accounts_for: ClassVar[str | None] = "shards"
     publishes: ClassVar[bool] = True
-    publishes: ClassVar[bool] = True
 
     config: ManifestConfig
 

@@ -13,7 +13,8 @@ def originals_of(duplicates: pa.Table, previous: pa.Table | None) -> dict[str, s
     """
     packed = set(previous["clip_id"].to_pylist()) if previous is not None else set()
     stands_for: dict[str, str] = {}
-    pairs = sorted(zip(duplicates["clip_id"].to_pylist(), duplicates["duplicate_of"].to_pylist(), strict=True))
+    columns = (duplicates[name].to_pylist() for name in ("clip_id", "duplicate_of"))
+    pairs = sorted(zip(*columns, strict=True))
     for clip, named in pairs:
         if clip in packed and named not in packed:
             stands_for.setdefault(named, clip)

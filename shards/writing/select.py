@@ -31,9 +31,9 @@ from curation.records import Clip, DuplicateOf, SourceVideo
 from shards.records import Sample
 from shards.writing.candidates import Candidate, Candidates
 from shards.writing.clusters import Clusters
-from shards.writing.originals import originals_of
 from shards.writing.facts import Facts, learn, media_members
 from shards.writing.generations import PreviousGenerations, generation_name
+from shards.writing.originals import originals_of
 from shards.writing.placement import Places, positions, shard_numbers
 
 SPLIT_NAME = re.compile(r"[a-z][a-z0-9_-]*")

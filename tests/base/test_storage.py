@@ -45,9 +45,13 @@ def test_files_come_back_whole_and_by_range(storage: Storage) -> None:
 
 
 def test_a_write_that_fails_leaves_nothing(storage: Storage) -> None:
-    with pytest.raises(RuntimeError, match="midway"), storage.open_write("a.bin") as out:
-        out.write(b"half")
-        raise RuntimeError("midway")
+    def write_half() -> None:
+        with storage.open_write("a.bin") as out:
+            out.write(b"half")
+            raise RuntimeError("midway")
+
+    with pytest.raises(RuntimeError, match="midway"):
+        write_half()
     assert storage.list() == []
 
 

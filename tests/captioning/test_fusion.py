@@ -186,8 +186,6 @@ def test_clips_of_a_group_without_captions_are_all_accounted_for(fusion: Templat
     assert list(fusion([Group(key="clip", records={"video": [caption(Modality.VIDEO, "x")]})])) == []
 
 
-# -- whatever captions say
-
 hostile_text = st.text(max_size=400) | st.sampled_from(
     [
         "",
@@ -261,8 +259,6 @@ def test_every_fused_text_is_made_of_claims_that_hold(folder: Path, captions: li
     assert len(fused.text) <= stage.config.max_chars
     assert run(stage, *captions) == fused
 
-
-# -- the rules themselves
 
 SOURCES = tuple(
     SourceLine(line=name, modality=modality, start_s=0.0, end_s=1.0, text="x", confidence=1.0)

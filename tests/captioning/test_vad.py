@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from measured_clips import ffmpeg
 
 from captioning.audio.silero import SAMPLE_RATE_HZ, WINDOW, Floats
 from captioning.audio.sound import samples_of
 from captioning.audio.vad import VoiceActivity, vad_fingerprints
 from captioning.records import Span
+from tests.captioning.measured_clips import ffmpeg
 
 
 @pytest.fixture(scope="module")

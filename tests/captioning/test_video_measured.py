@@ -11,7 +11,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from measured_clips import clip_of_file, clip_of_frames
 
 from captioning.records import Caption, Modality
 from captioning.video.colours import NAMED_COLOURS, ColourNames
@@ -20,6 +19,7 @@ from captioning.video.sharpness import edge_blur_px
 from captioning.video.text_rows import text_rows
 from curation.base.workspace import Workspace
 from curation.records import Clip
+from tests.captioning.measured_clips import clip_of_file, clip_of_frames
 
 FPS = 25
 WIDTH, HEIGHT = 384, 256

@@ -183,5 +183,3 @@ def test_a_second_committer_is_refused_by_name(runs: Toy, tmp_path: Path) -> Non
     storage = Workspace.open(runs.run_url, runs.scratch).storage
     with Lease(storage), pytest.raises(LeaseTaken, match="being written by process"):
         runs.run()
-
-

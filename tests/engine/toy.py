@@ -184,7 +184,9 @@ class Sum(_Toy, Reduce[Total]):
 
     def __call__(self, snapshot: Snapshot) -> Iterator[Total | Rejected]:
         table = snapshot.table("both")
-        yield Total(total_id="|".join(table.column("shape").to_pylist()), lines=tuple(table["line_id"].to_pylist()))
+        yield Total(
+            total_id="|".join(table.column("shape").to_pylist()), lines=tuple(table["line_id"].to_pylist())
+        )
 
 
 def build(config: dict[str, Any], workspace: Workspace) -> Dag:

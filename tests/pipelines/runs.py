@@ -52,7 +52,8 @@ def cliploom(*arguments: str, environment: dict[str, str] | None = None) -> Fini
 def run_arguments(inputs: Path | str, output: Path | str, *more: str) -> Sequence[str]:
     """`cliploom run` without training."""
     return (
-        "run", QUICKSTART, "--input", str(inputs), "--output", str(output), "--set", "training=", "--json", *more
+        "run", QUICKSTART, "--input", str(inputs), "--output", str(output), "--set", "training=", "--json",
+        *more,
     )  # fmt: skip
 
 

@@ -58,7 +58,9 @@ def test_ten_kills_change_nothing(tmp_path: Path) -> None:
     assert _without(last.summary, ignored) == _without(undisturbed.summary, ignored)
     assert shard_hashes(output) == shard_hashes(tmp_path / "undisturbed")
     media = {path.name for path in (output / "media").rglob("*") if path.is_file()}
-    assert len(media) == len(list((tmp_path / "undisturbed" / "media").rglob("*.tar"))), "stray media are left"
+    assert len(media) == len(list((tmp_path / "undisturbed" / "media").rglob("*.tar"))), (
+        "stray media are left"
+    )
 
 
 def _await(path: Path, process: subprocess.Popen[bytes]) -> None:

@@ -28,7 +28,7 @@ FOREVER = ["-f", "lavfi", "-i", "testsrc2=s=640x480", "-f", "null", "-"]
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("film") / "film.mp4"
     return make(
-        path, *moving_picture("640x480", seconds=20), *tone(20), "-c:v", "libx264", "-preset", "ultrafast"
+        path, *moving_picture("640x480", seconds=10), *tone(10), "-c:v", "libx264", "-preset", "ultrafast"
     )
 
 
@@ -228,18 +228,3 @@ def test_the_wall_clock_is_a_limit_and_leaves_nothing_behind() -> None:
     assert error.reason == Reason.DECODE_TIMEOUT
     assert 0.7 <= time.monotonic() - started < 5
     assert eventually(lambda: not children(zygote_pid()))
-
-
-def test_only_waiting_counts_and_progress_earns_time(film: Path) -> None:
-    zygote_pid()
-    Sandbox(DecodeLimits()).probe(film)
-    patient = Sandbox(DecodeLimits(wall_s=1.0, wall_s_per_source_s=0.0))
-    frames = patient.frames(film, "mov", 0, width_px=640, height_px=480)
-    next(frames)
-    time.sleep(1.5)
-    assert next(frames).pts > 0
-    frames.close()
-    hasty = DecodeLimits(wall_s=0.02, wall_s_per_source_s=0.0)
-    big = lambda sandbox: list(sandbox.frames(film, "mov", 0, width_px=1280, height_px=960))  # noqa: E731
-    assert refused(hasty, big).reason == Reason.DECODE_TIMEOUT
-    assert len(big(Sandbox(DecodeLimits(wall_s=1.0, wall_s_per_source_s=10.0)))) == 500

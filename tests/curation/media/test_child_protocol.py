@@ -1,4 +1,5 @@
-"""A child that was taken over: whatever it sends, the worker raises DecodeError or Retry, and soon."""
+"""What a worker makes of what its child sends, in particular of one that was taken over: DecodeError or
+Retry, and soon."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import signal
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -34,7 +36,7 @@ def message(header: object, payload: bytes = b"") -> bytes:
 
 
 @contextlib.contextmanager
-def child_that_sends(data: bytes, ending: bytes) -> Iterator[None]:
+def child_that_sends(data: bytes, ending: bytes, times: int = 1, pause_s: float = 0.0) -> Iterator[None]:
     """Requests reach a thread that ignores them, sends what it likes, and is reported as ended."""
     original = client._hand_over
 
@@ -44,7 +46,9 @@ def child_that_sends(data: bytes, ending: bytes) -> Iterator[None]:
         def act() -> None:
             with ours[0], ours[1], contextlib.suppress(OSError):
                 ours[0].recv(1 << 16)
-                ours[0].sendall(data)
+                for _ in range(times):
+                    ours[0].sendall(data)
+                    time.sleep(pause_s)
                 ours[0].shutdown(socket.SHUT_WR)
                 ours[1].sendall(ending)
 
@@ -138,3 +142,22 @@ def test_any_bytes_are_bad_data(data: bytes) -> None:
     for operation in (frames, sound):
         with pytest.raises(DecodeError):
             use(data, operation)
+
+
+def test_progress_earns_time() -> None:
+    frame = message({**GOOD, "s": 100.0}, PIXELS)
+    limits = {"wall_s": 0.5, "wall_s_per_source_s": 1.0}
+    with child_that_sends(frame, STATUS.pack(0, 0.1), times=5, pause_s=0.3):
+        with pytest.raises(DecodeError, match="nothing"):
+            frames(Sandbox(DecodeLimits.model_validate(limits)))
+        limits["wall_s_per_source_s"] = 0.0
+        with pytest.raises(DecodeError, match="wall clock"):
+            frames(Sandbox(DecodeLimits.model_validate(limits)))
+
+
+def test_time_that_the_reader_takes_is_not_the_childs() -> None:
+    with child_that_sends(message(GOOD, PIXELS), STATUS.pack(0, 0.1), times=3):
+        stream = Sandbox(DecodeLimits(wall_s=0.5)).frames(FILM, "mov", 0, width_px=4, height_px=3)
+        for _ in range(3):
+            next(stream)
+            time.sleep(0.4)
