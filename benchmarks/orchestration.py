@@ -81,7 +81,9 @@ def ours(folder: Path, config: dict[str, int], number: int, units: int) -> None:
     try:
         with Lease(workspace.storage) as lease, RunLog(workspace.storage) as log:
             runner = Runner(dag, workspace, executor, JsonProgress(), log, lambda _: None)
-            outcome = runner.run([str(folder / "inputs")], {"config": config}, lease, limit=units)
+            outcome = runner.run(
+                find_inputs([str(folder / "inputs")]), {"config": config}, lease, limit=units
+            )
     finally:
         executor.close()
     assert outcome.executed == 5 * units

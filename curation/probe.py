@@ -98,13 +98,13 @@ def _check(video: VideoFacts, limits: DecodeLimits) -> None:
         raise DecodeError(
             Reason.FRAME_TOO_SMALL,
             f"has frames of {size} px, under {limits.min_side_px} px on a side; "
-            "lower limits.min_side_px to keep it",
+            "lower curation.probe.limits.min_side_px to keep it",
         )
     if video.duration_s > limits.max_duration_s:
         raise DecodeError(
             Reason.TOO_LONG,
             f"lasts {video.duration_s:.0f} s, more than {limits.max_duration_s:.0f} s; "
-            "cut it up, or raise limits.max_duration_s",
+            "cut it up, or raise curation.probe.limits.max_duration_s",
         )
 
 

@@ -17,6 +17,7 @@ from curation.base.lease import Lease
 from curation.base.ledger import UnitRow
 from curation.base.storage import is_local, join, normalise
 from curation.base.workspace import Workspace, remove_dead_scratch
+from curation.discover import find_inputs
 from pipelines.build import build
 from pipelines.config import ExecutionConfig, PipelineConfig
 from pipelines.executors.base import Executor
@@ -83,6 +84,7 @@ def run(
     """
     started = time.monotonic()
     remove_dead_scratch(config.execution.scratch)
+    found = find_inputs(inputs, exclude=[normalise(output)])
     workspace = Workspace.open(output, config.execution.scratch)
     settings = config.model_dump(mode="json")
     dag = build(config, workspace)
@@ -92,7 +94,8 @@ def run(
             executor = _executor(config.execution, workspace, settings)
             try:
                 runner = Runner(dag, workspace, executor, shown, log, say)
-                outcome = runner.run(inputs, {"config": settings}, lease, limit=limit, ignore=retry)
+                saved = {"inputs": [normalise(path) for path in inputs], "limit": limit, "config": settings}
+                outcome = runner.run(found, saved, lease, limit=limit, ignore=retry)
             finally:
                 executor.close()
                 shown.close()

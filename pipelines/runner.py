@@ -11,9 +11,9 @@ import yaml
 
 from curation.base.lease import Lease
 from curation.base.ledger import Result, UnitRow
-from curation.base.storage import normalise
 from curation.base.workspace import Workspace
-from curation.discover import InputTable, find_inputs
+from curation.discover import InputTable
+from curation.records import Input
 from pipelines.assess import Assessment, Ignore
 from pipelines.committer import Committer
 from pipelines.dag import Dag, Segment
@@ -57,28 +57,26 @@ class Runner:
 
     def run(
         self,
-        paths: Sequence[str],
+        found: Sequence[Input],
         settings: Mapping[str, Any],
         lease: Lease,
         *,
         limit: int | None = None,
         ignore: Ignore | None = None,
     ) -> RunOutcome:
-        """Bring the run up to date with its inputs and config.
+        """Bring the run up to date with the inputs that were found and its config.
 
         `settings` are saved with the run. `ignore` marks results that must be made again.
 
         Raises:
-            NoInput: a path holds no files.
             LeaseTaken: another process is committing to the run.
             StageFailed: a stage has a programming error.
         """
         outcome = RunOutcome(run_id=self._log.run_id)
         view = RunView.open(self._dag, self._workspace, limit)
-        found = find_inputs(paths, exclude=[self._workspace.storage.url])
         InputTable(view.tables).add(found, outcome.run_id)
-        self._save(outcome.run_id, paths, limit, settings)
-        self._log.write("started", inputs=[normalise(path) for path in paths], files=len(found), limit=limit)
+        self._save(outcome.run_id, settings)
+        self._log.write("started", files=len(found), limit=limit)
         committer = Committer(self._dag, view.ledger, lease, lambda row: self._count(row, outcome))
         for segment in self._dag.segments():
             try:
@@ -175,10 +173,7 @@ class Runner:
 
         return tick
 
-    def _save(
-        self, run_id: str, paths: Sequence[str], limit: int | None, settings: Mapping[str, Any]
-    ) -> None:
-        """Keep the resolved config with the run."""
-        header = {"run_id": run_id, "inputs": [normalise(path) for path in paths], "limit": limit}
-        text = yaml.safe_dump({**header, **json.loads(json.dumps(settings))}, sort_keys=False)
+    def _save(self, run_id: str, settings: Mapping[str, Any]) -> None:
+        """Keep the resolved config, and how the run was called, with the run."""
+        text = yaml.safe_dump({"run_id": run_id, **json.loads(json.dumps(settings))}, sort_keys=False)
         self._workspace.storage.write_bytes(f"runs/{run_id}.yaml", text.encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import os
 import re
@@ -118,6 +119,32 @@ def test_help_imports_little_and_takes_less_than_300_ms() -> None:
     assert min(seconds) < HELP_S, f"cliploom --help took {min(seconds):.2f} s of processor time"
 
 
+def test_every_import_is_a_declared_dependency() -> None:
+    """What base packages import must come with `pip install .`; only the Ray executor may import ray."""
+    names = {re.match(r"[\w.-]+", text)[0].lower() for text in project()["dependencies"]}
+    names |= {"pydantic-core"}  # the half of pydantic that is written in Rust, always of one version with it
+    owners = importlib.metadata.packages_distributions()
+    undeclared = set()
+    for source in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
+        for module in imported_modules(source) - set(sys.stdlib_module_names) - set(PACKAGES):
+            distributions = {name.lower().replace("_", "-") for name in owners.get(module, [module])}
+            ray_itself = module == "ray" and source.name == "ray.py"
+            if not distributions & names and not ray_itself:
+                undeclared.add(f"{source.relative_to(ROOT)}: {module}")
+    assert not undeclared
+
+
+def imported_modules(source: Path) -> set[str]:
+    """The first names of all imports of a file."""
+    found = set()
+    for node in ast.walk(ast.parse(source.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
+
+
 def test_constraints_pin_every_dependency() -> None:
     pinned = {
         re.split(r"[=;]", line)[0].lower().replace("_", "-")
@@ -144,7 +171,7 @@ def test_suites_have_the_budgets_that_contributing_says_and_fit_in_45_minutes() 
 def test_a_suite_past_its_budget_is_stopped_and_says_so(tmp_path: Path) -> None:
     test_file = tmp_path / "test_slow.py"
     test_file.write_text("import time\ndef test_quick(): pass\ndef test_slow(): time.sleep(60)\n")
-    result = run_suite(Suite("slow", str(test_file), budget_min=4 / 60, processes=1))
+    result = run_suite(Suite("slow", (str(test_file),), budget_min=4 / 60, processes=1))
     assert result.failed
     assert "ran past its budget" in result.line()
     assert result.seconds < 30
@@ -155,6 +182,6 @@ def test_a_suite_says_how_it_went(tmp_path: Path) -> None:
     test_file.write_text(
         "import pytest\ndef test_1(): pass\ndef test_2(): assert False\ndef test_3(): pytest.skip('why')\n"
     )
-    result = run_suite(Suite("mixed", str(test_file), budget_min=1, processes=1))
+    result = run_suite(Suite("mixed", (str(test_file),), budget_min=1, processes=1))
     assert result.failed
     assert result.line().startswith("mixed: 1 failed, 1 passed, 1 skipped in ")

@@ -41,6 +41,11 @@ def user_errors() -> Iterator[None]:
         raise WorkFailed(str(error)) from None
     except ValueError as error:
         raise BadUsage(str(error)) from None
-    except (PermissionError, FileNotFoundError, NotADirectoryError) as error:
+    except FileNotFoundError as error:
+        if error.errno is None:
+            # Raised by our own code, with a sentence, for a place that the user named.
+            raise BadUsage(str(error)) from None
+        raise WorkFailed(f"{error.filename}: {error.strerror}") from None
+    except (PermissionError, NotADirectoryError) as error:
         place = f"{error.filename}: " if error.filename else ""
         raise WorkFailed(f"{place}{error.strerror or error}") from None

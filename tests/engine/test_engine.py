@@ -9,6 +9,7 @@ import pytest
 
 from curation.base.lease import Lease, LeaseTaken
 from curation.base.workspace import Workspace
+from curation.discover import find_inputs
 from pipelines.executors.base import Executor, StageFailed
 from pipelines.executors.local import LocalExecutor
 from pipelines.progress import JsonProgress
@@ -52,7 +53,7 @@ class Toy:
         try:
             with Lease(workspace.storage) as lease, RunLog(workspace.storage) as log:
                 runner = Runner(dag, workspace, executor, JsonProgress(), log, self.said.append)
-                return runner.run([str(self.inputs)], {"config": config}, lease, ignore=ignore)
+                return runner.run(find_inputs([str(self.inputs)]), {"config": config}, lease, ignore=ignore)
         finally:
             executor.close()
 

@@ -50,6 +50,7 @@ def run(
             break
     for piece in resampler.finish():
         timeline.place(*piece)
+    timeline.flush()
     return {"damage": decoder.damage()}
 
 
@@ -93,7 +94,8 @@ class _Resampler:
 
 
 class _Timeline:
-    """Places samples on the clock: zeros fill gaps, overlaps are dropped."""
+    """Places samples on the clock: zeros fill gaps, overlaps are dropped. Small pieces are gathered: a
+    FLAC frame may hold 16 samples, and a message for each would cost more than decoding it."""
 
     def __init__(self, sender: Sender, sample_rate_hz: int, start_s: float, end_s: float) -> None:
         self._sender = sender
@@ -101,6 +103,8 @@ class _Timeline:
         self._start_s = start_s
         self._end = round((end_s - start_s) * sample_rate_hz)
         self._next = 0
+        self._held: list[np.ndarray] = []
+        self._num_held = 0
 
     @property
     def full(self) -> bool:
@@ -118,6 +122,17 @@ class _Timeline:
         for offset in range(0, len(samples), CHUNK_SAMPLES):
             self._send(samples[offset : offset + CHUNK_SAMPLES])
 
+    def flush(self) -> None:
+        """Send what was gathered."""
+        if self._held:
+            samples = np.concatenate(self._held)
+            self._sender.send({"kind": "samples"}, samples.astype("<f4", copy=False).tobytes())
+            self._held.clear()
+            self._num_held = 0
+
     def _send(self, samples: np.ndarray) -> None:
-        self._sender.send({"kind": "samples"}, samples.astype("<f4", copy=False).tobytes())
+        if self._num_held + len(samples) > CHUNK_SAMPLES:
+            self.flush()
+        self._held.append(samples)
+        self._num_held += len(samples)
         self._next += len(samples)

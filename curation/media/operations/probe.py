@@ -91,7 +91,7 @@ def _check_size(context: Any, limits: Mapping[str, Any]) -> None:
         raise RefusedError(
             "frame_too_large",
             f"has frames of {context.width}x{context.height} px, more than {limits['max_pixels']} pixels; "
-            "raise limits.max_pixels if that is meant",
+            "raise curation.probe.limits.max_pixels if that is meant",
         )
 
 
