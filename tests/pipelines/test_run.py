@@ -128,16 +128,17 @@ def test_retry_tries_rejects_again(finished: Path, copied: Path) -> None:
 
 def test_mistakes_are_named_without_a_traceback(finished: Path, tmp_path: Path) -> None:
     videos, out = str(finished / "videos"), str(tmp_path / "run")
+    run = ("run", QUICKSTART, "--input", videos, "--output", out)
     cases = {
-        ("run", QUICKSTART, "--input", videos, "--output", out, "--set", "curation.cut.max_ss=3"): "Did you mean 'max_s'?",
-        ("run", QUICKSTART, "--input", videos, "--output", out, "--set", "curation.cut.crf=99"): "curation.cut.crf = 99",
-        ("run", QUICKSTART, "--input", videos, "--output", out, "--set", "captioning.video.kind=magic"): "magic",
+        (*run, "--set", "curation.cut.max_ss=3"): "Did you mean 'max_s'?",
+        (*run, "--set", "curation.cut.crf=99"): "curation.cut.crf = 99",
+        (*run, "--set", "captioning.video.kind=magic"): "magic",
         ("run", QUICKSTART, "--input", "nowhere", "--output", out): "--input nowhere",
         ("run", "nowhere.yaml", "--input", videos, "--output", out): "nowhere.yaml: no such file",
         ("status", str(tmp_path)): "no run there",
         ("shards", "verify", str(tmp_path)): "manifest",
         ("train", "examples/train_stage1.yaml"): "data.train is missing",
-    }  # fmt: skip
+    }
     for arguments, message in cases.items():
         done = cliploom(*arguments)
         assert done.code == 2, (arguments, done.stderr)

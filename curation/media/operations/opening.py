@@ -35,7 +35,8 @@ def open_media(path: str, container: str, limits: Mapping[str, Any]) -> InputCon
     if len(media.streams) > limits["max_streams"]:
         raise RefusedError(
             "too_many_streams",
-            f"has {len(media.streams)} streams, more than {limits['max_streams']}; raise curation.probe.limits.max_streams",
+            f"has {len(media.streams)} streams, more than {limits['max_streams']}; "
+            "raise curation.probe.limits.max_streams",
         )
     return media
 
