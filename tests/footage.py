@@ -10,7 +10,7 @@ from curation.media.ffmpeg import ffmpeg_binary
 SCENES = (
     "testsrc2=size=320x180:rate=25:duration={s}",
     "mandelbrot=size=320x180:rate=25:end_scale=0.1,trim=duration={s}",
-    "gradients=size=320x180:rate=25:duration={s}:speed=0.02:seed={seed}",
+    "rgbtestsrc=size=320x180:rate=25:duration={s},hue=H=0.5*t+{seed}",
     "smptebars=size=320x180:rate=25:duration={s}",
 )
 
