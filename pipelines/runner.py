@@ -14,12 +14,12 @@ from curation.base.ledger import Result, UnitRow
 from curation.base.workspace import Workspace
 from curation.discover import InputTable
 from curation.records import Input
-from pipelines.assess import Assessment, Ignore
+from pipelines.assess import Assessment, Ignore, NodeCounts
 from pipelines.committer import Committer
 from pipelines.dag import Dag, Segment
 from pipelines.executors.base import Executor, Work
 from pipelines.progress import Progress
-from pipelines.reduction import run_reduce
+from pipelines.reduction import ALL, run_reduce
 from pipelines.run_log import RunLog
 from pipelines.run_view import RunView
 
@@ -131,6 +131,8 @@ class Runner:
         node = segment.nodes[0]
         scope = view.scope(segment)
         units = scope.units() if scope is not None else {}
+        above = [view.ledger.current(node.inputs[node.primary], unit) for unit in (*units, ALL)]
+        self._progress.begin({node.name: NodeCounts(inputs=sum(row.outputs for row in above if row))})
         found = run_reduce(
             self._dag,
             node,
@@ -143,7 +145,10 @@ class Runner:
         )
         if isinstance(found, Result):
             committer.commit(found)
-        elif found is not view.ledger.current(node.name, found.unit):
+            return
+        done = NodeCounts(inputs=found.inputs, committed=found.committed, rejected=found.rejected)
+        self._progress.begin({node.name: done})
+        if found is not view.ledger.current(node.name, found.unit):
             view.ledger.add(Result(row=replace(found, run_id=outcome.run_id), attempt=None, tables={}))
 
     def _explain(self, segment: Segment, before: Assessment) -> None:

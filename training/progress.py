@@ -39,6 +39,8 @@ class TrainingProgress:
 
     def __exit__(self, *exc: object) -> None:
         if self._bar is not None:
+            if self._bar.tasks[0].total is None:
+                self._bar.update(self._task, visible=False)
             self._bar.stop()
 
     def __call__(self, event: StepLog | Note) -> None:
