@@ -102,7 +102,9 @@ def _stretches(scenes: Sequence[Path], duration_s: int) -> Iterator[Stretch]:
             return
         yield stretch
         filled_s += stretch.length_s
-    raise ValueError(f"the scenes give {filled_s} s without repeating a stretch, {duration_s} s were asked for")
+    raise ValueError(
+        f"the scenes give {filled_s} s without repeating a stretch, {duration_s} s were asked for"
+    )
 
 
 def _write_stretches(path: Path, stretches: Sequence[Stretch]) -> None:

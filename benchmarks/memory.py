@@ -83,11 +83,10 @@ def _run(source: Path, run_url: str, scratch: Path) -> tuple[dict[str, Any], dic
     command = [sys.executable, "-c", "from pipelines.cli import main; main()", "run", str(CONFIG)]
     command += ["--input", str(source), "--output", run_url, "--json", *overrides]
     environment = {**os.environ, "PYTHONPATH": str(CONFIG.parent.parent)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        with MemorySampler(process.pid) as sampler:
-            assert process.stdout is not None
-            printed = process.stdout.read()
-            code = process.wait()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    with process, MemorySampler(process.pid) as sampler:
+        printed, _ = process.communicate()
+    code = process.returncode
     if code != 0:
         sys.exit(f"the run ended with exit code {code}; its messages are above")
     return json.loads(printed.splitlines()[-1]), dict(sampler.peaks), sampler.rounds
@@ -97,7 +96,8 @@ def _stages(run_url: str) -> list[dict[str, Any]]:
     """When each stage was at work, from the ledger: `stage`, `from_s`, `to_s` (since 1970), `seconds`."""
     tables = Tables(Storage(run_url))
     attempts, units = tables.read(Attempt.TABLE), tables.read(UnitRow.TABLE)
-    assert attempts is not None and units is not None
+    assert attempts is not None
+    assert units is not None
     seconds = dict(zip(attempts["attempt"].to_pylist(), attempts["seconds"].to_pylist(), strict=True))
     stages = []
     for row in units.select(["stage", "attempt", "committed_at"]).to_pylist():

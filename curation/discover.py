@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
-from fsspec.core import url_to_fs
 
 from curation.base.ids import hash_id
 from curation.base.records import from_arrow
-from curation.base.storage import is_local, normalise, storage_options
+from curation.base.storage import is_local, normalise, open_file_system
 from curation.base.tables import Tables, rows
 from curation.records import Input
 
@@ -72,14 +72,18 @@ class InputTable:
 
 
 def _walk(path: str) -> Iterator[Input]:
-    fs, root = url_to_fs(path, **storage_options(path))
+    fs, root = open_file_system(path)
     fs.invalidate_cache()
-    try:
-        details: dict[str, dict[str, Any]] = fs.find(root, detail=True)
-    except FileNotFoundError:
-        return
+    details: dict[str, dict[str, Any]] = {}
+    with contextlib.suppress(FileNotFoundError):
+        details = {root: fs.info(root)} if fs.isfile(root) else fs.find(root, detail=True)
     for name, info in details.items():
-        hidden = any(part.startswith(".") for part in name[len(str(root)) :].split("/"))
+        if info.get("size") is None:
+            raise NoInput(
+                f"--input {path}: the server does not say how large {name} is. "
+                "Download it, or give an S3 URL."
+            )
+        hidden = any(part.startswith(".") for part in name[len(root) :].split("/"))
         if info.get("type", "file") == "file" and not hidden:
             uri = name if is_local(path) else fs.unstrip_protocol(name)
             yield Input(

@@ -53,8 +53,8 @@ class UnitState:
 
 @dataclass
 class Assessment:
-    """The state of a segment. `todo` are the units with something left to run; `stale` are results
-    that hold but are not the newest of their unit: (row to name again)."""
+    """The state of a segment. `todo` are the units with something left to run; `stale` are results that
+    hold but are not the newest of their unit: rows to name again."""
 
     counts: dict[str, NodeCounts]
     todo: list[UnitState] = field(default_factory=list)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from curation.base.lease import Lease
 from curation.base.ledger import Ledger, Result, UnitRow
-from curation.base.records import digest_records, from_arrow
+from curation.base.records import Record, digest_records, from_arrow
 from curation.base.rejects import Reason, Rejected
 from curation.base.tables import Tables, rows
 from pipelines.dag import Dag
@@ -34,19 +34,32 @@ class Committer:
         self._flushed_at = time.monotonic()
         self.claims: Claims = {}
 
-    def load_claims(self, tables: Tables, units: set[str]) -> None:
-        """Learn who has which record of the distinct nodes, from the results that count."""
+    def load_claims(self, tables: Tables, units: Collection[str]) -> set[str]:
+        """Learn which unit has which record of the distinct nodes, from the results that count.
+
+        Returns the attempts that were rejected as duplicates of a record that no unit has any more:
+        they must run again.
+        """
+        orphans: set[str] = set()
         for node in self._dag:
             if not node.distinct:
                 continue
             cls = node.stage.output
-            attempts = [row.attempt for row in self._ledger.all_current(node.name) if row.unit in units]
+            rows = (self._ledger.current(node.name, unit) for unit in units)
+            attempts = [row.attempt for row in rows if row is not None]
             table = tables.read_attempts(cls, attempts)
-            names = {
+            self.claims[node.name] = {
                 record.record_id: (unit, str(getattr(record, "uri", unit)))
                 for record, unit in zip(from_arrow(cls, table), table.column("unit").to_pylist(), strict=True)
             }
-            self.claims[node.name] = names
+            rejects = tables.read_attempts(Rejected, attempts, columns=["reason", "rejected_id", "attempt"])
+            orphans |= {
+                row["attempt"]
+                for row in rejects.to_pylist()
+                if row["reason"] == Reason.DUPLICATE_SOURCE
+                and row["rejected_id"] not in self.claims[node.name]
+            }
+        return orphans
 
     def commit(self, result: Result) -> Result:
         """Take a result; what another unit already has is turned into a reject first."""
@@ -83,7 +96,7 @@ def keep_first(dag: Dag, result: Result, claims: Claims) -> Result:
         if owner == row.unit:
             kept.append(record)
         else:
-            rejects += [_duplicate_source(row.stage, parent, owner_name) for parent in record.parent_ids]
+            rejects += [_duplicate(record, row.stage, parent, owner_name) for parent in record.parent_ids]
     if len(kept) == len(records):
         return result
     return replace(
@@ -103,10 +116,10 @@ def keep_first(dag: Dag, result: Result, claims: Claims) -> Result:
     )
 
 
-def _duplicate_source(stage: str, input_id: str, owner: str) -> Rejected:
-    """The reject of an input whose content another input has."""
+def _duplicate(record: Record, stage: str, input_id: str, owner: str) -> Rejected:
+    """The reject of a record that another input has brought before."""
     return Rejected(
-        rejected_id=input_id,
+        rejected_id=record.record_id,
         parent_id=input_id,
         stage=stage,
         reason=Reason.DUPLICATE_SOURCE,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
-import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -18,8 +16,6 @@ from curation.base.storage import open_url
 
 M = TypeVar("M", bound=BaseModel)
 Path = tuple[str | int, ...]
-
-_SECRET = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 class ConfigError(ValueError):
@@ -46,7 +42,7 @@ def load_config(
         lines[path] = f"--set {override}"
     if complete is not None:
         complete(values)
-    return validate(model, _with_secrets(values), source, lines)
+    return validate(model, values, source, lines)
 
 
 def validate(
@@ -119,24 +115,6 @@ def _apply(values: dict[str, Any], override: str) -> Path:
     except yaml.YAMLError:
         here[parts[-1]] = text
     return tuple(parts)
-
-
-def _with_secrets(value: Any) -> Any:
-    """`${env:NAME}` replaced, the only expansion there is."""
-    if isinstance(value, dict):
-        return {key: _with_secrets(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_with_secrets(item) for item in value]
-    if isinstance(value, str):
-        return _SECRET.sub(_secret, value)
-    return value
-
-
-def _secret(match: re.Match[str]) -> str:
-    name = match.group(1)
-    if name not in os.environ:
-        raise ConfigError(f"the config needs ${{env:{name}}}, but {name} is not set in the environment")
-    return os.environ[name]
 
 
 def _explain(model: type[BaseModel], detail: ErrorDetails, source: str, lines: Mapping[Path, str]) -> str:

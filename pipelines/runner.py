@@ -99,12 +99,23 @@ class Runner:
         ignore: Ignore | None,
     ) -> None:
         """A segment of Maps and Joins: run what is open, then name again what became true again."""
-        before = view.assess(segment, ignore)
-        self._explain(segment, before)
-        self._progress.begin(before.counts)
         scope = view.scope(segment)
-        if before.todo and scope is not None:
-            committer.load_claims(view.tables, set(scope.units()))
+        units = scope.units() if scope is not None else {}
+        again: set[str] = set()
+
+        def skip(row: UnitRow) -> bool:
+            return row.attempt in again or (ignore is not None and ignore(row))
+
+        state = view.assess(segment, skip)
+        self._explain(state)
+        self._progress.begin(state.counts)
+        while scope is not None and not outcome.postponed:
+            # A unit that gives up a record (its file has changed) leaves it to another unit's copy,
+            # which was rejected for it: that one then goes again.
+            again |= committer.load_claims(view.tables, units)
+            state = view.assess(segment, skip)
+            if not state.todo:
+                break
             self._executor.run(
                 Work(
                     dag=self._dag,
@@ -114,8 +125,8 @@ class Runner:
                     ledger=view.ledger,
                     tables=view.tables,
                     scope=scope,
-                    todo=before.todo,
-                    ignore=ignore,
+                    todo=state.todo,
+                    ignore=skip,
                     commit=committer.commit,
                     claims=committer.claims,
                     postpone=lambda *fault: self._postpone(outcome, fault),
@@ -123,8 +134,9 @@ class Runner:
                     tick=self._tick(committer),
                 )
             )
-            before = view.assess(segment)
-        for row in before.stale:
+            committer.flush()
+            ignore = None
+        for row in state.stale:
             view.ledger.add(Result(row=replace(row, run_id=outcome.run_id), attempt=None, tables={}))
 
     def _reduce(self, segment: Segment, view: RunView, committer: Committer, outcome: RunOutcome) -> None:
@@ -151,7 +163,7 @@ class Runner:
         if found is not view.ledger.current(node.name, found.unit):
             view.ledger.add(Result(row=replace(found, run_id=outcome.run_id), attempt=None, tables={}))
 
-    def _explain(self, segment: Segment, before: Assessment) -> None:
+    def _explain(self, before: Assessment) -> None:
         """Say which results a changed config or input makes anew."""
         changed = {name: count.units_changed for name, count in before.counts.items() if count.units_changed}
         if changed:

@@ -48,7 +48,7 @@ class Storage:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "url", normalise(self.url))
-        fs, root = url_to_fs(self.url, **storage_options(self.url))
+        fs, root = open_file_system(self.url)
         object.__setattr__(self, "_fs", fs)
         object.__setattr__(self, "_root", str(root).rstrip("/"))
 
@@ -183,6 +183,19 @@ class HashingWriter:
     def sha256(self) -> str:
         """sha256 (hex) of what was written so far."""
         return self._hash.hexdigest()
+
+
+def open_file_system(url: str) -> tuple[Any, str]:
+    """The fsspec file system of a URL, and its own name of the place.
+
+    Raises:
+        ValueError: no such protocol, or its package is not installed.
+    """
+    try:
+        fs, path = url_to_fs(url, **storage_options(url))
+    except (ImportError, ValueError) as error:
+        raise ValueError(f"{url}: {error}") from None
+    return fs, str(path)
 
 
 def storage_options(url: str) -> dict[str, Any]:

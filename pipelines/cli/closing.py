@@ -24,8 +24,8 @@ def closing_text(summary: RunSummary, config: PipelineConfig, config_path: str, 
         lines += [
             "",
             "These captions measure rather than describe: the embedded captioners state facts such as camera",
-            "motion, colours and loudness, and the speech recogniser is rough. Captions by vision, audio and",
-            "language models are configured under `captioning:`; docs/captioners.md says what is available.",
+            "motion, colours and loudness, and the speech recogniser is rough. Captioners that ask models will",
+            "be chosen by `kind:` under `captioning:` in the config; this version has none (docs/captioners.md).",
         ]
     lines += [
         "",

@@ -61,6 +61,14 @@ class Toy:
         workspace = Workspace.open(self.run_url, self.scratch)
         return RunView.open(toy.build(config, workspace), workspace)
 
+    def holder(self, text: str) -> str:
+        """The name of the file that a text is taken from."""
+        (input_id,) = [
+            row["input_id"] for row in self.view().records("read").to_pylist() if row["text"] == text
+        ]
+        (name,) = [r.uri for r in find_inputs([str(self.inputs)]) if r.input_id == input_id]
+        return Path(name).name
+
     def total(self, **config: bool) -> str:
         return str(self.view(**config).records("sum").column("total_id")[0])
 
@@ -138,6 +146,24 @@ def test_the_same_content_twice_is_processed_once(runs: Toy) -> None:
     assert view.reject_reasons() == {"duplicate_source": 1}
     assert view.counts()["read"].committed == 2
     assert runs.total() == "ONE 3|TWO  4|THREE 5"
+
+
+def test_a_copy_takes_over_when_its_original_changes(runs: Toy) -> None:
+    runs.write("copy.txt", "three")
+    runs.run()
+    # Whichever of the two has the content gives it up; the other must take it over.
+    holder = runs.holder("three")
+    runs.write(holder, "four")
+    runs.run()
+    assert runs.view().reject_reasons() == {}
+    assert runs.total() == "FOUR 4|ONE 3|TWO  4|THREE 5"
+
+
+def test_reading_everything_again_leaves_each_content_with_its_unit(runs: Toy) -> None:
+    runs.write("copy.txt", "three")
+    runs.run()
+    assert runs.run(ignore=lambda row: row.stage == "read").executed == 3
+    assert runs.view().reject_reasons() == {"duplicate_source": 1}
 
 
 def test_a_worker_that_dies_is_replaced(runs: Toy) -> None:

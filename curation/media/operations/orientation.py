@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
 from typing import Any, cast
 
+from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
 
 _MATRIX = struct.Struct("9i")
@@ -38,7 +38,8 @@ _BY_ROTATION: dict[int, Signs] = {
 def orientation(frame: VideoFrame) -> Signs:
     """Signs of a, b, c, d; upright where the frame has no matrix, or none that is made of quarter turns."""
     try:
-        matrix = bytes(cast("Mapping[str, Any]", frame.side_data)["DISPLAYMATRIX"])
+        # Not `frame.side_data`: frame and container would hold each other, and pixels wait for the collector.
+        matrix = bytes(cast("Any", SideDataContainer)(frame)["DISPLAYMATRIX"])
     except KeyError:
         return _UPRIGHT
     except ValueError:  # PyAV refuses the whole list when a kind of side data is newer than itself
