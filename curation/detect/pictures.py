@@ -14,7 +14,16 @@ def luma(frames: npt.NDArray[np.uint8] | Floats) -> Floats:
 
 
 def correlation(a: Floats, b: Floats) -> float:
-    """Pearson correlation of two luma pictures; 0 where one has no structure."""
-    a, b = a - a.mean(), b - b.mean()
+    """Correlation of the structure of two luma pictures, [height, width]; 0 where one has none.
+
+    What is the same along a whole row or column does not count: most outdoor pictures are bright above
+    and dark below, whatever they show.
+    """
+    a, b = _structure(a), _structure(b)
     norm = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum()) / norm if norm > 1.0 else 0.0
+
+
+def _structure(picture: Floats) -> Floats:
+    rows, columns = picture.mean(1, keepdims=True), picture.mean(0, keepdims=True)
+    return picture - rows - columns + picture.mean()

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
+import sys
+
 from pipelines.config import PipelineConfig
 from pipelines.run import RunSummary
 
 
 def closing_text(summary: RunSummary, config: PipelineConfig, config_path: str, output: str) -> str:
     """Where everything lies, what the captions are worth, and what to try next."""
+    command = _command()
     lines = [
         _counts(summary),
         "",
@@ -19,20 +25,21 @@ def closing_text(summary: RunSummary, config: PipelineConfig, config_path: str, 
     lines.append(f"  log      {summary.log_url}")
     if summary.rejected:
         reasons = ", ".join(f"{reason} {count}" for reason, count in summary.rejected.items())
-        lines += ["", f"Turned down: {reasons}. Why, file by file: cliploom tables {output} rejected"]
+        lines += ["", f"Turned down: {reasons}. Why, file by file: {command} tables {output} rejected"]
     if _embedded(config):
         lines += [
             "",
             "These captions measure rather than describe: the embedded captioners state facts such as camera",
-            "motion, colours and loudness, and the speech recogniser is rough. Captioners that ask models will",
-            "be chosen by `kind:` under `captioning:` in the config; this version has none (docs/captioners.md).",
+            "motion, colours and loudness, and the speech recogniser is rough. Captioners that ask models",
+            "will be chosen by `kind:` under `captioning:` in the config; this version has none yet",
+            "(docs/captioners.md).",
         ]
     lines += [
         "",
         "Next:",
-        f"  cliploom run {config_path} --input YOUR_FOLDER --output YOUR_RUN",
-        f"  cliploom shards head {summary.shards_url}",
-        f"  cliploom train examples/train_stage1.yaml --set data.train={summary.shards_url}",
+        f"  {command} run {config_path} --input YOUR_FOLDER --output YOUR_RUN",
+        f"  {command} shards head {summary.shards_url}",
+        f"  {command} train examples/train_stage1.yaml --set data.train={summary.shards_url}",
     ]
     return "\n".join(lines)
 
@@ -50,3 +57,12 @@ def _counts(summary: RunSummary) -> str:
 
 def _embedded(config: PipelineConfig) -> bool:
     return "measured" in {config.captioning.video.kind, config.captioning.audio.kind}
+
+
+def _command() -> str:
+    """How the user can call this command: by its name where that is found, else by the path used."""
+    called = sys.argv[0]
+    found = shutil.which("cliploom")
+    if not os.path.isfile(called) or (found is not None and os.path.samefile(found, called)):
+        return "cliploom"
+    return shlex.quote(called)
