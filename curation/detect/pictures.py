@@ -26,4 +26,5 @@ def correlation(a: Floats, b: Floats) -> float:
 
 def _structure(picture: Floats) -> Floats:
     rows, columns = picture.mean(1, keepdims=True), picture.mean(0, keepdims=True)
-    return picture - rows - columns + picture.mean()
+    structure: Floats = picture - rows - columns + picture.mean()
+    return structure
