@@ -122,6 +122,9 @@ def settle(
     row = ledger.find(node.name, key, state.unit, digest)
     if row is None or (ignore is not None and ignore(row)):
         return None
+    if node.distinct and row is not current:
+        # Another unit may have taken over its records since: it has to claim them anew.
+        return None
     state.sources[node.name] = Source(row.output_digest, row.outputs)
     state.attempts[node.name] = row.attempt
     return Settled(row, stale=row if row is not current else None)

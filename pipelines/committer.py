@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 
 from curation.base.lease import Lease
-from curation.base.ledger import Ledger, Result, UnitRow
+from curation.base.ledger import Attempt, Ledger, Result, UnitRow
 from curation.base.records import Record, digest_records, from_arrow
 from curation.base.rejects import Reason, Rejected
 from curation.base.tables import Tables, rows
@@ -17,7 +17,10 @@ Claims = dict[str, dict[str, tuple[str, str]]]
 """Distinct node -> record id -> (unit that has it, what to call that unit)."""
 
 FLUSH_EVERY_S = 2.0
+FLUSH_PAUSE = 8
 FLUSH_ABOVE = 512
+COMPACT_EVERY_FLUSHES = 100
+"""Appending to a table, and reading from it, takes time in proportion to its files."""
 
 
 class Committer:
@@ -26,15 +29,25 @@ class Committer:
     `claims` says which unit has which record of the distinct nodes.
     """
 
-    def __init__(self, dag: Dag, ledger: Ledger, lease: Lease, on_commit: Callable[[UnitRow], None]) -> None:
+    def __init__(
+        self,
+        dag: Dag,
+        ledger: Ledger,
+        tables: Tables,
+        lease: Lease,
+        on_commit: Callable[[UnitRow], None],
+    ) -> None:
         self._dag = dag
         self._ledger = ledger
+        self._tables = tables
         self._lease = lease
         self._on_commit = on_commit
         self._flushed_at = time.monotonic()
+        self._flush_every_s = FLUSH_EVERY_S
+        self._flushes = 0
         self.claims: Claims = {}
 
-    def load_claims(self, tables: Tables, units: Collection[str]) -> set[str]:
+    def load_claims(self) -> set[str]:
         """Learn which unit has which record of the distinct nodes, from the results that count.
 
         Returns the attempts that were rejected as duplicates of a record that no unit has any more:
@@ -45,14 +58,16 @@ class Committer:
             if not node.distinct:
                 continue
             cls = node.stage.output
-            rows = (self._ledger.current(node.name, unit) for unit in units)
-            attempts = [row.attempt for row in rows if row is not None]
-            table = tables.read_attempts(cls, attempts)
+            # Units outside the present scope (--limit) keep what they have.
+            attempts = [row.attempt for row in self._ledger.all_current(node.name)]
+            table = self._tables.read_attempts(cls, attempts)
             self.claims[node.name] = {
                 record.record_id: (unit, str(getattr(record, "uri", unit)))
                 for record, unit in zip(from_arrow(cls, table), table.column("unit").to_pylist(), strict=True)
             }
-            rejects = tables.read_attempts(Rejected, attempts, columns=["reason", "rejected_id", "attempt"])
+            rejects = self._tables.read_attempts(
+                Rejected, attempts, columns=["reason", "rejected_id", "attempt"]
+            )
             orphans |= {
                 row["attempt"]
                 for row in rejects.to_pylist()
@@ -71,14 +86,21 @@ class Committer:
 
     def tick(self) -> None:
         """Append the batch if it is large or old enough."""
-        due = time.monotonic() - self._flushed_at > FLUSH_EVERY_S
+        due = time.monotonic() - self._flushed_at > self._flush_every_s
         if self._ledger.num_pending and (due or self._ledger.num_pending > FLUSH_ABOVE):
             self.flush()
 
     def flush(self) -> None:
         """Append the batch now."""
+        started = time.monotonic()
         self._ledger.flush(self._lease)
         self._flushed_at = time.monotonic()
+        # A table of many commits takes longer to append to; waiting in proportion bounds the share of
+        # time that committing takes.
+        self._flush_every_s = max(FLUSH_EVERY_S, FLUSH_PAUSE * (self._flushed_at - started))
+        self._flushes += 1
+        if self._flushes % COMPACT_EVERY_FLUSHES == 0:
+            self._tables.compact(written_tables(self._dag))
 
 
 def keep_first(dag: Dag, result: Result, claims: Claims) -> Result:
@@ -125,3 +147,9 @@ def _duplicate(record: Record, stage: str, input_id: str, owner: str) -> Rejecte
         reason=Reason.DUPLICATE_SOURCE,
         detail=f"same content as {owner}, which is processed instead; nothing to do",
     )
+
+
+def written_tables(dag: Dag) -> list[str]:
+    """The tables that a run appends to."""
+    records = {node.stage.output.TABLE for node in dag}
+    return sorted({UnitRow.TABLE, Attempt.TABLE, Rejected.TABLE} | records)

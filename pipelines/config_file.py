@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from curation.base.storage import open_url
+from pipelines.plain_yaml import MAX_DEPTH, NotPlain, read_plain
 
 M = TypeVar("M", bound=BaseModel)
 Path = tuple[str | int, ...]
@@ -75,10 +76,10 @@ def _read(source: str) -> str:
 def _parse(text: str, source: str) -> tuple[dict[str, Any], dict[Path, str]]:
     """The values of a YAML mapping, and the line of every key."""
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{source}: not valid YAML: {error}") from None
+        values, node = read_plain(text)
+    except NotPlain as error:
+        where = f"{source}:{error.line}" if error.line else source
+        raise ConfigError(f"{where}: {error}") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{source}: holds no keys. A config is a mapping of keys to values.")
     lines: dict[Path, str] = {}
@@ -104,16 +105,19 @@ def _apply(values: dict[str, Any], override: str) -> Path:
     if not equals or not key:
         raise ConfigError(f"--set {override}: write it as key.subkey=value")
     parts = key.split(".")
+    if len(parts) > MAX_DEPTH:
+        raise ConfigError(f"--set {_short(override)}: more than {MAX_DEPTH} levels of keys")
+    try:
+        value = read_plain(text)[0] if text else None
+    except NotPlain as error:
+        raise ConfigError(f"--set {override}: {error} (a text may stand in quotes)") from None
     here = values
     for part in parts[:-1]:
         below = here.get(part)
         if not isinstance(below, dict):
             below = here[part] = {}
         here = below
-    try:
-        here[parts[-1]] = yaml.safe_load(text) if text else None
-    except yaml.YAMLError:
-        here[parts[-1]] = text
+    here[parts[-1]] = value
     return tuple(parts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -98,6 +99,9 @@ def _problems(view: RunView, found: Plan) -> list[str]:
             f"the output needs about {found.output_bytes / 1e6:.0f} MB, "
             f"but {found.free_bytes / 1e6:.0f} MB are free"
         )
+    root = view.workspace.storage.local_root
+    if root is not None and not os.access(_existing(root), os.W_OK):
+        problems.append(f"{root} cannot be written to")
     storage, probe = view.workspace.storage, f".cliploom-plan-{attempt_id()}"
     if storage.local_root is None:
         try:
@@ -113,6 +117,11 @@ def _free_bytes(workspace: Workspace) -> int | None:
     root = workspace.storage.local_root
     if root is None:
         return None
-    while not root.exists() and root != Path(root.anchor):
-        root = root.parent
-    return shutil.disk_usage(root).free
+    return shutil.disk_usage(_existing(root)).free
+
+
+def _existing(folder: Path) -> Path:
+    """A folder, or the nearest one above it that is there."""
+    while not folder.exists() and folder != Path(folder.anchor):
+        folder = folder.parent
+    return folder

@@ -47,6 +47,14 @@ class TableSnapshot(Snapshot):
         cls = self._dag.output_type(self._node.inputs[name])
         return _sorted(self._tables.read_attempts(cls, self._attempts[name]), cls)
 
+    def ids(self, name: str) -> list[str]:
+        """The first column of an input: what its records are known by."""
+        cls = self._dag.output_type(self._node.inputs[name])
+        column = arrow_schema(cls).names[0]
+        table = self._tables.read_attempts(cls, self._attempts[name], columns=[column])
+        found: list[str] = table.column(0).to_pylist()
+        return found
+
     def previous(self) -> pa.Table | None:
         """The last committed output."""
         if self._previous is None:
@@ -88,9 +96,13 @@ def run_reduce(
     digest, attempts = reduce_input(node, ledger, units)
     found = ledger.find(node.name, key, ALL, digest)
     current = ledger.current(node.name, ALL)
+    snapshot = TableSnapshot(dag, node, tables, attempts, current.attempt if current else None)
+    if found is not None and found is current and node.stage.publishes:
+        # What it publishes may be another result's: a kill can fall between file and ledger row.
+        for _ in node.stage(snapshot):
+            pass
     if found is not None and (found is current or not node.stage.publishes):
         return found
-    snapshot = TableSnapshot(dag, node, tables, attempts, current.attempt if current else None)
     started = time.perf_counter()
     attempt = attempt_id()
     workspace.media.take_written()
@@ -99,7 +111,7 @@ def run_reduce(
     for item in node.stage(snapshot):
         writer.add(item)
     writer.flush()
-    primary = _primary_ids(dag, node, snapshot)
+    primary = _primary_ids(node, snapshot)
     if node.stage.accounts_for is None:
         # It remarks on some records and turns none down: it is done with all of them.
         committed, rejected = len(primary), 0
@@ -181,10 +193,8 @@ class _Writer:
         return committed, len(primary) - committed
 
 
-def _primary_ids(dag: Dag, node: Node, snapshot: TableSnapshot) -> list[str]:
-    first_column = arrow_schema(dag.output_type(node.inputs[node.primary])).names[0]
-    ids: list[str] = snapshot.table(node.primary).column(first_column).to_pylist()
-    return ids
+def _primary_ids(node: Node, snapshot: TableSnapshot) -> list[str]:
+    return snapshot.ids(node.primary)
 
 
 def _units_of(ledger: Ledger, upstream: str, units: Sequence[str]) -> Sequence[str]:

@@ -90,12 +90,14 @@ def run(
     dag = build(config, workspace)
     shown = progress or make_progress()
     try:
-        with Lease(workspace.storage) as lease, _terminable(), RunLog(workspace.storage) as log:
+        with _terminable(), Lease(workspace.storage) as lease, RunLog(workspace.storage) as log:
             executor = _executor(config.execution, workspace, settings)
+            runner = Runner(dag, workspace, executor, shown, log, say)
+            saved = {"inputs": [normalise(path) for path in inputs], "limit": limit, "config": settings}
             try:
-                runner = Runner(dag, workspace, executor, shown, log, say)
-                saved = {"inputs": [normalise(path) for path in inputs], "limit": limit, "config": settings}
-                outcome = runner.run(found, saved, lease, limit=limit, ignore=retry)
+                # Once more: an executor may have brought a handler of its own, as Ray does.
+                with _terminable():
+                    outcome = runner.run(found, saved, lease, limit=limit, ignore=retry)
             finally:
                 executor.close()
                 shown.close()

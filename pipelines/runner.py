@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from curation.base.lease import Lease
+from curation.base.stages import Retry
 from curation.base.ledger import Result, UnitRow
 from curation.base.workspace import Workspace
 from curation.discover import InputTable
@@ -77,7 +78,9 @@ class Runner:
         InputTable(view.tables).add(found, outcome.run_id)
         self._save(outcome.run_id, settings)
         self._log.write("started", files=len(found), limit=limit)
-        committer = Committer(self._dag, view.ledger, lease, lambda row: self._count(row, outcome))
+        committer = Committer(
+            self._dag, view.ledger, view.tables, lease, lambda row: self._count(row, outcome)
+        )
         for segment in self._dag.segments():
             try:
                 if segment.is_reduce:
@@ -112,7 +115,7 @@ class Runner:
         while scope is not None and not outcome.postponed:
             # A unit that gives up a record (its file has changed) leaves it to another unit's copy,
             # which was rejected for it: that one then goes again.
-            again |= committer.load_claims(view.tables, units)
+            again |= committer.load_claims()
             state = view.assess(segment, skip)
             if not state.todo:
                 break
@@ -145,16 +148,20 @@ class Runner:
         units = scope.units() if scope is not None else {}
         above = [view.ledger.current(node.inputs[node.primary], unit) for unit in (*units, ALL)]
         self._progress.begin({node.name: NodeCounts(inputs=sum(row.outputs for row in above if row))})
-        found = run_reduce(
-            self._dag,
-            node,
-            view.keys[node.name],
-            outcome.run_id,
-            view.ledger,
-            view.tables,
-            self._workspace,
-            units,
-        )
+        try:
+            found = run_reduce(
+                self._dag,
+                node,
+                view.keys[node.name],
+                outcome.run_id,
+                view.ledger,
+                view.tables,
+                self._workspace,
+                units,
+            )
+        except Retry as fault:
+            self._postpone(outcome, (node.name, ALL, str(fault)))
+            return
         if isinstance(found, Result):
             committer.commit(found)
             return

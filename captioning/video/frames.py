@@ -35,7 +35,7 @@ def luma_pictures(mp4: bytes) -> Iterator[tuple[float, Image]]:
                 continue
             # Half a frame of 60 fps of slack, so that a picture due at 0.1 s is not taken at 0.117 s.
             next_s = time_s + STEP_S - 1 / 120
-            yield time_s, _shrink(frame.to_ndarray(format="gray"), MOTION_SHORT_SIDE_PX)
+            yield time_s, _shrink(frame.to_ndarray(format="gray", threads=1), MOTION_SHORT_SIDE_PX)
 
 
 def still_picture(jpeg: bytes) -> Image:

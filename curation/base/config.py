@@ -9,9 +9,9 @@ from pydantic.fields import FieldInfo
 
 
 class Config(BaseModel):
-    """A frozen section of a configuration file; unknown keys are refused."""
+    """A frozen section of a configuration file; unknown keys, infinity and NaN are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def semantic(self) -> dict[str, Any]:
         """The fields that decide what comes out, as plain JSON values, for the stage key."""

@@ -50,10 +50,17 @@ def rows(cls: type[Record], records: Sequence[Record], unit: str, stage_key: str
 
 
 class Tables:
-    """Reads and appends the Delta tables below `RUN/tables`."""
+    """Reads and appends the Delta tables below `RUN/tables`.
+
+    Raises:
+        ValueError: the run's path has a `%`, which Delta would take for an escape.
+    """
 
     def __init__(self, storage: Storage) -> None:
+        if "%" in storage.url:
+            raise ValueError(f"{storage.url}: a run's path must not contain '%'. Choose another --output.")
         self._storage = storage
+        self._handles: dict[str, Any] = {}
 
     def uri(self, name: str) -> str:
         """URL of a table."""
@@ -64,7 +71,7 @@ class Tables:
         from deltalake import write_deltalake
 
         write_deltalake(
-            self.uri(name),
+            self._handles.get(name) or self._location(name),
             table,
             mode="append",
             partition_by=["stage_key"] if partitioned else None,
@@ -131,17 +138,34 @@ class Tables:
     def _open(self, name: str) -> Any | None:
         from deltalake import DeltaTable
 
+        if name in self._handles:
+            # A handle that is kept reads only what was committed since.
+            self._handles[name].update_incremental()
+            return self._handles[name]
         options = delta_options(self._storage.url)
-        if not DeltaTable.is_deltatable(self.uri(name), storage_options=options):
+        if not DeltaTable.is_deltatable(self._location(name), storage_options=options):
             return None
-        return DeltaTable(self.uri(name), storage_options=options)
+        self._handles[name] = DeltaTable(self._location(name), storage_options=options)
+        return self._handles[name]
+
+    def _location(self, name: str) -> str:
+        """A table's place as Delta takes it: a local path as a URL, in which % and # are escaped."""
+        root = self._storage.local_root
+        return self.uri(name) if root is None else (root / "tables" / name).as_uri()
 
 
 def delta_options(url: str) -> dict[str, str] | None:
     """Delta's own storage options: on S3, conditional puts and the endpoint of the environment."""
     if not url.startswith("s3://"):
         return None
-    options = {"aws_conditional_put": "etag"}
+    options = {
+        "aws_conditional_put": "etag",
+        # An endpoint that is gone for half a minute is waited for.
+        "max_retries": "20",
+        "retry_timeout": "90s",
+        "backoff_config.init_backoff": "200ms",
+        "backoff_config.max_backoff": "5s",
+    }
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     if endpoint:
         options["aws_endpoint"] = endpoint

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import re
 import sys
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -70,6 +71,10 @@ def _local(path: Path) -> LocalSource:
         status = os.stat(path)
         sha256 = _hash_file(path, status.st_ino, status.st_size, status.st_mtime_ns)
     except (FileNotFoundError, NotADirectoryError):
+        if re.search(r"\\x[0-9a-f]{2}", str(path)):
+            raise DecodeError(
+                Reason.UNREADABLE, f"has a name that is not UTF-8 (\\x stands for a byte); rename it: {path}"
+            ) from None
         raise DecodeError(
             Reason.UNREADABLE, f"is no longer at {path}; put it back and retry, or leave it out"
         ) from None

@@ -80,9 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             prog_name="cliploom",
             standalone_mode=False,
         )
-    except click.exceptions.Abort:
-        code = INTERRUPTED
-    except KeyboardInterrupt:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("interrupted: run the same command again to continue", err=True)
         code = INTERRUPTED
     except click.ClickException as error:

@@ -49,6 +49,8 @@ def _counts(summary: RunSummary) -> str:
         f"{summary.inputs} files, {summary.sources} videos, {summary.clips} clips, "
         f"{summary.fused} fused captions, {summary.samples} samples in {summary.shards} shards"
     )
+    if summary.postponed:
+        return f"Not finished after {summary.seconds:.1f} s: {held}."
     if summary.executed == 0 and summary.trained_steps == 0:
         return f"Nothing was left to do ({summary.seconds:.1f} s): {held}."
     trained = f", {summary.trained_steps} training steps" if summary.trained_steps else ""

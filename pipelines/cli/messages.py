@@ -33,11 +33,13 @@ def user_errors() -> Iterator[None]:
     Anything else is a programming error and keeps its traceback.
     """
     from curation.base.lease import LeaseTaken
+    from deltalake.exceptions import DeltaError
+
     from shards.reading.errors import TooManyDamagedError
 
     try:
         yield
-    except (LeaseTaken, TooManyDamagedError) as error:
+    except (LeaseTaken, TooManyDamagedError, DeltaError) as error:
         raise WorkFailed(str(error)) from None
     except ValueError as error:
         raise BadUsage(str(error)) from None
@@ -46,6 +48,6 @@ def user_errors() -> Iterator[None]:
             # Raised by our own code, with a sentence, for a place that the user named.
             raise BadUsage(str(error)) from None
         raise WorkFailed(f"{error.filename}: {error.strerror}") from None
-    except (PermissionError, NotADirectoryError) as error:
+    except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         raise WorkFailed(f"{place}{error.strerror or error}") from None

@@ -6,8 +6,7 @@ import json
 
 import click
 
-from pipelines.cli import DONE, FAILED, PARTIAL
-from pipelines.cli.messages import WorkFailed, user_errors
+from pipelines.cli.messages import user_errors
 from pipelines.cli.options import json_option, load_pipeline, set_option
 
 
@@ -36,33 +35,16 @@ def command(
     config has a training section, and writes a report. What is done already is not done again.
     """
     from pipelines.cli.closing import closing_text
-    from pipelines.executors.base import StageFailed
-    from pipelines.run import RunSummary, run
+    from pipelines.cli.ending import exit_code, stage_failures
+    from pipelines.run import run
 
     if executor is not None:
         overrides = (*overrides, f"execution.executor={executor}")
-    with user_errors():
+    with user_errors(), stage_failures():
         settings = load_pipeline(config, overrides, output)
-        try:
-            summary: RunSummary = run(
-                settings, inputs, output, limit=limit, say=lambda line: click.echo(line, err=True)
-            )
-        except StageFailed as error:
-            raise WorkFailed(
-                f"{error}\nThis is a bug in the stage. What was done is committed; "
-                "the same command continues."
-            ) from None
+        summary = run(settings, inputs, output, limit=limit, say=lambda line: click.echo(line, err=True))
     if as_json:
         click.echo(json.dumps(summary.to_json()))
     else:
         click.echo(closing_text(summary, settings, config, output))
-    if summary.postponed:
-        stage, unit, fault = summary.postponed[0]
-        click.echo(
-            f"cliploom: {len(summary.postponed)} units are still pending after passing faults, e.g. in stage "
-            f"'{stage}' (unit {unit}): {fault}. Run the same command again.",
-            err=True,
-        )
-        return FAILED
-    tolerated = settings.execution.tolerance * summary.inputs
-    return PARTIAL if summary.rejected_inputs > tolerated else DONE
+    return exit_code(summary, settings)

@@ -37,7 +37,7 @@ def command(run: str, table: str | None, limit: int, sql: bool, as_json: bool) -
         try:
             view = RunView.open(build(config, workspace), workspace, saved["limit"])
             if sql:
-                click.echo(duckdb_views(view.dag, view.tables))
+                click.echo(duckdb_views(view))
                 return
             names = record_tables(view.dag)
             if table is None:
@@ -59,5 +59,6 @@ def command(run: str, table: str | None, limit: int, sql: bool, as_json: bool) -
 
 
 def _short(value: object) -> str:
-    text = str(value)
+    """A value on one line: names of files are strangers' texts, and may hold what steers a terminal."""
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
     return text if len(text) <= 160 else text[:157] + "..."

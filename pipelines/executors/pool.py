@@ -32,6 +32,7 @@ class _Worker:
     process: subprocess.Popen[bytes]
     connection: Connection
     task: Task | None = None
+    ready: bool = False
 
 
 class WorkerPool:
@@ -70,7 +71,9 @@ class WorkerPool:
         outcomes = []
         for connection in wait(list(busy), timeout_s):
             assert isinstance(connection, Connection)
-            outcomes.append(self._receive(busy[connection]))
+            outcome = self._receive(busy[connection])
+            if outcome is not None:
+                outcomes.append(outcome)
         return outcomes
 
     def close(self) -> None:
@@ -87,16 +90,25 @@ class WorkerPool:
                 worker.process.wait()
         self._workers.clear()
 
-    def _receive(self, worker: _Worker) -> Outcome:
-        task, worker.task = worker.task, None
+    def _receive(self, worker: _Worker) -> Outcome | None:
+        """How a worker's task ended; None if the worker only said that it is ready."""
+        task = worker.task
         assert task is not None
         try:
             header, buffers = unpack(worker.connection.recv_bytes())
+            if header["kind"] == "ready":
+                worker.ready = True
+                return None
+            worker.task = None
         except (EOFError, ConnectionResetError):
             worker.connection.close()
             status = worker.process.wait()
             self._workers.remove(worker)
             how = f"signal {-status}" if status < 0 else f"exit status {status}"
+            if not worker.ready:
+                # No fault of the input: every other worker would fail alike.
+                message = f"a worker process could not start ({how}); what it printed stands above"
+                return Outcome(task, "failed", message=message)
             return Outcome(task, "died", message=f"the worker process ended by {how}")
         if header["kind"] == "done":
             return Outcome(task, "done", result=unpack_result(buffers[0]))
@@ -104,7 +116,8 @@ class WorkerPool:
 
     def _spawn(self) -> _Worker:
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "pipelines.executors.worker", str(theirs.fileno())]
+        # -P: nothing is imported from the folder that the user happens to be in.
+        command = [sys.executable, "-P", "-m", "pipelines.executors.worker", str(theirs.fileno())]
         process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         theirs.close()
         worker = _Worker(process, Connection(ours.detach()))

@@ -89,7 +89,7 @@ class RayExecutor:
             try:
                 for _ in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
                     pass
-            except Exception as error:  # noqa: BLE001 - raised again on the driver's own thread
+            except BaseException as error:  # noqa: BLE001 - raised again on the driver's own thread
                 failure.append(error)
 
         consumer = threading.Thread(target=consume, name="ray-data", daemon=True)

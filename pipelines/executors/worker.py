@@ -1,8 +1,8 @@
 """A worker process of the local executor: reads tasks from a pipe, runs stages, writes results.
 
 Started as `python -m pipelines.executors.worker FD` with one end of a socket pair. Its first message
-says where the run is and which function builds the stages out of which config; it ends when the other
-end closes.
+says where the run is and which function builds the stages out of which config; it answers that it is
+ready, serves tasks, and ends when the other end closes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def main(descriptor: int) -> None:
         return
     workspace = Workspace.open(start["run_url"], start["scratch"])
     try:
-        _serve(connection, _build(start, workspace), workspace)
+        dag = _build(start, workspace)
+        connection.send_bytes(pack({"kind": "ready"}))
+        _serve(connection, dag, workspace)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass
     finally:
@@ -56,7 +58,8 @@ def _serve(connection: Connection, dag: Dag, workspace: Workspace) -> None:
                 node.stage.setup()
                 ready.add(node.name)
             reply = pack({"kind": "done"}, [pack_result(run_task(node, task, workspace))])
-        except Retry as fault:
+        except (Retry, OSError) as fault:
+            # A disk or a network that fails is no fault of the input, nor of the stage.
             reply = pack({"kind": "retry", "message": str(fault)})
         except Exception:  # noqa: BLE001 - carried to the driver whole, which stops the run with it
             reply = pack({"kind": "failed", "message": traceback.format_exc()})

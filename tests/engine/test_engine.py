@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -40,20 +41,28 @@ class Toy:
     def write(self, name: str, text: str) -> None:
         (self.inputs / name).write_text(text)
 
-    def run(self, ignore: Any = None, executor_kind: str = "local", **config: bool) -> RunOutcome:
+    def run(
+        self,
+        ignore: Any = None,
+        executor_kind: str = "local",
+        limit: int | None = None,
+        builder: str = "tests.engine.toy:build",
+        **config: bool,
+    ) -> RunOutcome:
         workspace = Workspace.open(self.run_url, self.scratch)
         start = {
             "run_url": self.run_url,
             "scratch": self.scratch,
             "config": config,
-            "builder": "tests.engine.toy:build",
+            "builder": builder,
         }
         executor = make_executor(executor_kind, start, workspace)
         dag = toy.build(config, workspace)
         try:
             with Lease(workspace.storage) as lease, RunLog(workspace.storage) as log:
                 runner = Runner(dag, workspace, executor, JsonProgress(), log, self.said.append)
-                return runner.run(find_inputs([str(self.inputs)]), {"config": config}, lease, ignore=ignore)
+                found = find_inputs([str(self.inputs)])
+                return runner.run(found, {"config": config}, lease, limit=limit, ignore=ignore)
         finally:
             executor.close()
 
@@ -164,6 +173,47 @@ def test_reading_everything_again_leaves_each_content_with_its_unit(runs: Toy) -
     runs.run()
     assert runs.run(ignore=lambda row: row.stage == "read").executed == 3
     assert runs.view().reject_reasons() == {"duplicate_source": 1}
+
+
+def test_a_smaller_scope_hands_nothing_over(runs: Toy) -> None:
+    runs.write("copy.txt", "three")
+    for round_ in range(3):
+        runs.run(limit=round_ + 1)
+        runs.run()
+        assert runs.view().reject_reasons() == {"duplicate_source": 1}
+        assert runs.view().counts()["read"].committed == 2
+    assert runs.total() == "ONE 3|TWO  4|THREE 5"
+
+
+def test_an_original_that_comes_back_finds_its_place_taken(runs: Toy) -> None:
+    runs.write("copy.txt", "three")
+    runs.run()
+    holder = runs.inputs / runs.holder("three")
+    times = holder.stat().st_atime_ns, holder.stat().st_mtime_ns
+    runs.write(holder.name, "four")
+    runs.run()
+    runs.write(holder.name, "three")
+    os.utime(holder, ns=times)
+    runs.run()
+    assert runs.view().reject_reasons() == {"duplicate_source": 1}
+    assert runs.total() == "ONE 3|TWO  4|THREE 5"
+
+
+def test_a_file_that_changes_again_and_again_is_followed(runs: Toy) -> None:
+    runs.run()
+    for text in ("four", "five", "six", "seven"):
+        runs.write("b.txt", text)
+        runs.run()
+        assert text.upper() in runs.total()
+    assert runs.run().executed == 0
+
+
+def test_workers_that_cannot_start_fail_the_run_and_charge_no_input(runs: Toy) -> None:
+    with pytest.raises(StageFailed, match="could not start"):
+        runs.run(builder="tests.engine.no_such_module:build")
+    assert runs.view().reject_reasons() == {}
+    runs.run()
+    assert runs.total() == "ONE 3|TWO  4|THREE 5"
 
 
 def test_a_worker_that_dies_is_replaced(runs: Toy) -> None:

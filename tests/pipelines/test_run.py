@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -77,6 +78,10 @@ def test_a_changed_config_says_what_it_redoes_and_going_back_restores_the_shards
     back = cliploom(*run_arguments(videos, run))
     assert back.summary["executed"] == 1, "only the manifest is written again"
     assert shard_hashes(run)["shards/manifest.json"] == before["shards/manifest.json"]
+    # As a kill would leave it that falls between another manifest and its ledger row.
+    (run / "shards" / "manifest.json").write_text("{}")
+    assert cliploom(*run_arguments(videos, run)).summary["executed"] == 0
+    assert shard_hashes(run)["shards/manifest.json"] == before["shards/manifest.json"]
 
 
 def test_a_new_video_leaves_old_shards_alone(finished: Path, copied: Path) -> None:
@@ -121,9 +126,29 @@ def test_duckdb_sees_the_counts_of_the_status(finished: Path) -> None:
 def test_retry_tries_rejects_again(finished: Path, copied: Path) -> None:
     (finished / "videos" / "notes.txt").touch()
     done = cliploom("retry", str(copied / "run"), "--reason", "not_media")
-    assert done.code == 0, done.stderr
+    assert done.code == 3, "still 2 of 5 inputs are rejected"
     assert "not_media 1" in done.stdout
     assert "no reject fits" in cliploom("retry", str(copied / "run"), "--reason", "decode_timeout").stdout
+
+
+def test_retry_names_the_stages_and_reasons_that_there_are(finished: Path) -> None:
+    for option, value, allowed in (("--stage", "prob", "probe, detect"), ("--reason", "bad", "not_media")):
+        done = cliploom("retry", str(finished / "run"), option, value)
+        assert done.code == 2
+        assert f"{option} {value}" in done.stderr
+        assert allowed in done.stderr
+
+
+def test_a_name_that_is_no_text_ends_as_a_reject_that_names_it(tmp_path: Path) -> None:
+    make_video(tmp_path / "videos" / "good.mp4", seed=1, shots=1)
+    shutil.copy(tmp_path / "videos" / "good.mp4", os.fsencode(tmp_path / "videos") + b"/odd\xff\x1b[2J.mp4")
+    done = cliploom(*run_arguments(tmp_path / "videos", tmp_path / "run"))
+    assert done.code == 3, done.stderr
+    assert (done.summary["sources"], done.summary["rejected"]) == (1, {"unreadable": 1})
+    shown = cliploom("tables", str(tmp_path / "run"), "rejected").stdout
+    assert "has a name that is not UTF-8" in shown
+    assert "odd\\xff" in shown
+    assert "\x1b" not in shown
 
 
 def test_mistakes_are_named_without_a_traceback(finished: Path, tmp_path: Path) -> None:
