@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from curation.base.lease import Lease
-from curation.base.stages import Retry
 from curation.base.ledger import Result, UnitRow
+from curation.base.stages import Retry
 from curation.base.workspace import Workspace
 from curation.discover import InputTable
 from curation.records import Input
@@ -103,7 +103,6 @@ class Runner:
     ) -> None:
         """A segment of Maps and Joins: run what is open, then name again what became true again."""
         scope = view.scope(segment)
-        units = scope.units() if scope is not None else {}
         again: set[str] = set()
 
         def skip(row: UnitRow) -> bool:

@@ -28,6 +28,8 @@ BOOKKEEPING = pa.schema(
     ]
 )
 COMPACT_ABOVE_FILES = 64
+FORBIDDEN_IN_PATHS = "%[]"
+"""Delta takes `%` for an escape even where it is escaped, and brackets for an address."""
 
 
 def table_schema(cls: type[Record]) -> pa.Schema:
@@ -53,12 +55,12 @@ class Tables:
     """Reads and appends the Delta tables below `RUN/tables`.
 
     Raises:
-        ValueError: the run's path has a `%`, which Delta would take for an escape.
+        ValueError: the run's path has a character that Delta cannot take.
     """
 
     def __init__(self, storage: Storage) -> None:
-        if "%" in storage.url:
-            raise ValueError(f"{storage.url}: a run's path must not contain '%'. Choose another --output.")
+        if set(storage.url) & set(FORBIDDEN_IN_PATHS):
+            raise ValueError(f"{storage.url}: a run's path must not contain any of {FORBIDDEN_IN_PATHS}")
         self._storage = storage
         self._handles: dict[str, Any] = {}
 

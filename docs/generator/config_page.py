@@ -19,9 +19,8 @@ INTRODUCTION = """# Configuration
 
 A config file is YAML. `cliploom run` reads the sections below as they are; `cliploom train` reads what
 stands below `training` at the top level of its own file. `--set a.b=c` overrides any key, `cliploom schema`
-prints the same as JSON Schema. Unknown keys, keys that stand twice, anchors and aliases are refused.
-`${env:NAME}` in a string is replaced from the
-environment; nothing else is expanded.
+prints the same as JSON Schema. Unknown keys, keys that stand twice, anchors and aliases are refused;
+nothing is expanded.
 
 A *semantic* field decides what comes out: changing it redoes what depends on it. An *operational* field
 decides where and how fast: changing it redoes nothing.

@@ -32,9 +32,9 @@ def user_errors() -> Iterator[None]:
 
     Anything else is a programming error and keeps its traceback.
     """
-    from curation.base.lease import LeaseTaken
     from deltalake.exceptions import DeltaError
 
+    from curation.base.lease import LeaseTaken
     from shards.reading.errors import TooManyDamagedError
 
     try:
