@@ -61,6 +61,16 @@ def find_inputs(paths: Sequence[str], *, exclude: Sequence[str] = ()) -> list[In
     return [found[uri] for uri in sorted(found)]
 
 
+def gone_inputs(known: Iterable[Input], found: Iterable[Input]) -> set[str]:
+    """Ids of known inputs on this machine that were not found again and are not there any more."""
+    here = {record.uri for record in found}
+    return {
+        record.input_id
+        for record in known
+        if record.uri not in here and is_local(record.uri) and not os.path.exists(record.uri)
+    }
+
+
 class InputTable:
     """The inputs of a run: what was ever discovered, the newest look at each URI."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from curation.base.lease import Lease
@@ -47,13 +47,14 @@ class Committer:
         self._flushes = 0
         self.claims: Claims = {}
 
-    def load_claims(self) -> set[str]:
+    def load_claims(self, gone: Collection[str], open_units: Collection[str]) -> set[str]:
         """Learn which unit has which record of the distinct nodes, from the results that count.
 
-        Returns the attempts that were rejected as duplicates of a record that no unit has any more:
-        they must run again.
+        `gone` are units whose file is no longer there; those of them with something left to run give
+        up their records to copies. Returns the attempts that must run again: those rejected as
+        duplicates of a record that no unit holds, and those whose record another unit holds too.
         """
-        orphans: set[str] = set()
+        again: set[str] = set()
         for node in self._dag:
             if not node.distinct:
                 continue
@@ -61,20 +62,28 @@ class Committer:
             # Units outside the present scope (--limit) keep what they have.
             attempts = [row.attempt for row in self._ledger.all_current(node.name)]
             table = self._tables.read_attempts(cls, attempts)
-            self.claims[node.name] = {
-                record.record_id: (unit, str(getattr(record, "uri", unit)))
-                for record, unit in zip(from_arrow(cls, table), table.column("unit").to_pylist(), strict=True)
-            }
+            rows_of = (table.column(name).to_pylist() for name in ("unit", "attempt"))
+            claimants = list(zip(from_arrow(cls, table), *rows_of, strict=True))
+            held: dict[str, tuple[str, str]] = {}
+            given_up: dict[str, str] = {}
+            # A file that is there comes before one that is not.
+            for record, unit, attempt in sorted(claimants, key=lambda claimant: claimant[1] in gone):
+                if record.record_id in held:
+                    again.add(attempt)
+                elif unit in gone and unit in open_units:
+                    given_up[record.record_id] = attempt
+                else:
+                    held[record.record_id] = (unit, str(getattr(record, "uri", unit)))
+            self.claims[node.name] = held
             rejects = self._tables.read_attempts(
                 Rejected, attempts, columns=["reason", "rejected_id", "attempt"]
             )
-            orphans |= {
-                row["attempt"]
-                for row in rejects.to_pylist()
-                if row["reason"] == Reason.DUPLICATE_SOURCE
-                and row["rejected_id"] not in self.claims[node.name]
-            }
-        return orphans
+            for row in rejects.to_pylist():
+                if row["reason"] == Reason.DUPLICATE_SOURCE and row["rejected_id"] not in held:
+                    again.add(row["attempt"])
+                    if row["rejected_id"] in given_up:
+                        again.add(given_up[row["rejected_id"]])
+        return again
 
     def commit(self, result: Result) -> Result:
         """Take a result; what another unit already has is turned into a reject first."""

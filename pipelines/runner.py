@@ -13,7 +13,7 @@ from curation.base.lease import Lease
 from curation.base.ledger import Result, UnitRow
 from curation.base.stages import Retry
 from curation.base.workspace import Workspace
-from curation.discover import InputTable
+from curation.discover import InputTable, gone_inputs
 from curation.records import Input
 from pipelines.assess import Assessment, Ignore, NodeCounts
 from pipelines.committer import Committer
@@ -55,6 +55,7 @@ class Runner:
         self._progress = progress
         self._log = log
         self._say = say
+        self._gone: set[str] = set()
 
     def run(
         self,
@@ -75,7 +76,8 @@ class Runner:
         """
         outcome = RunOutcome(run_id=self._log.run_id)
         view = RunView.open(self._dag, self._workspace, limit)
-        InputTable(view.tables).add(found, outcome.run_id)
+        known = InputTable(view.tables).add(found, outcome.run_id)
+        self._gone = gone_inputs(known, found)
         self._save(outcome.run_id, settings)
         self._log.write("started", files=len(found), limit=limit)
         committer = Committer(
@@ -112,9 +114,9 @@ class Runner:
         self._explain(state)
         self._progress.begin(state.counts)
         while scope is not None and not outcome.postponed:
-            # A unit that gives up a record (its file has changed) leaves it to another unit's copy,
-            # which was rejected for it: that one then goes again.
-            again |= committer.load_claims()
+            # A unit that gives up a record (its file has changed, or is gone) leaves it to another
+            # unit's copy, which was rejected for it: that one then goes again.
+            again |= committer.load_claims(self._gone, {unit.unit for unit in state.todo})
             state = view.assess(segment, skip)
             if not state.todo:
                 break

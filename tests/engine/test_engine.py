@@ -10,7 +10,7 @@ import pytest
 
 from curation.base.lease import Lease, LeaseTaken
 from curation.base.workspace import Workspace
-from curation.discover import find_inputs
+from curation.discover import InputTable, find_inputs
 from pipelines.executors.base import Executor, StageFailed
 from pipelines.executors.local import LocalExecutor
 from pipelines.progress import JsonProgress
@@ -75,7 +75,7 @@ class Toy:
         (input_id,) = [
             row["input_id"] for row in self.view().records("read").to_pylist() if row["text"] == text
         ]
-        (name,) = [r.uri for r in find_inputs([str(self.inputs)]) if r.input_id == input_id]
+        (name,) = [r.uri for r in InputTable(self.view().tables).read() if r.input_id == input_id]
         return Path(name).name
 
     def total(self, **config: bool) -> str:
@@ -173,6 +173,26 @@ def test_reading_everything_again_leaves_each_content_with_its_unit(runs: Toy) -
     runs.run()
     assert runs.run(ignore=lambda row: row.stage == "read").executed == 3
     assert runs.view().reject_reasons() == {"duplicate_source": 1}
+
+
+def test_a_renamed_file_stays_what_it_was(runs: Toy) -> None:
+    runs.run()
+    (runs.inputs / "b.txt").rename(runs.inputs / "renamed.txt")
+    runs.run()
+    assert runs.holder("three") == "b.txt", "nothing asks for the file while nothing is redone"
+    assert runs.view().reject_reasons() == {"duplicate_source": 1}
+    runs.run(strip=True)
+    assert runs.holder("three") == "renamed.txt"
+    assert runs.total(strip=True) == "ONE 3|TWO 3|THREE 5"
+    assert runs.run(strip=True).executed == 0
+
+
+def test_a_file_that_is_renamed_while_the_config_changes_is_taken_once(runs: Toy) -> None:
+    runs.run()
+    (runs.inputs / "b.txt").rename(runs.inputs / "renamed.txt")
+    runs.run(strip=True)
+    assert runs.total(strip=True) == "ONE 3|TWO 3|THREE 5"
+    assert runs.run(strip=True).executed == 0
 
 
 def test_a_smaller_scope_hands_nothing_over(runs: Toy) -> None:

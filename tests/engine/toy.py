@@ -109,7 +109,8 @@ class Read(_Toy, Map[Input, Text]):
 
     def __call__(self, batch: Sequence[Input]) -> Iterator[Text | Rejected]:
         for record in batch:
-            text = Path(record.uri).read_text()
+            path = Path(record.uri)
+            text = path.read_text() if path.exists() else "BAD: gone"
             if "BAD" in text:
                 yield Rejected(
                     rejected_id=record.input_id,
