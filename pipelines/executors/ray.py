@@ -8,6 +8,7 @@ done; the driver, which holds the lease, commits from there.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
@@ -18,6 +19,7 @@ import traceback
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -55,10 +57,13 @@ class RayExecutor:
         self._owns = not ray.is_initialized()
         if self._owns:
             found = address or os.environ.get("RAY_ADDRESS") or "local"
-            ray.init(found, log_to_driver=False, include_dashboard=False if found == "local" else None)
+            # Ray's workers import from the folder that their driver starts in: that must be ours, not
+            # one in which a user keeps a folder `shards` of his own.
+            with contextlib.chdir(Path(__file__).resolve().parents[2]):
+                ray.init(found, log_to_driver=False, include_dashboard=False if found == "local" else None)
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
         # Progress is shown from commits, like that of any executor.
         ray.data.DataContext.get_current().enable_progress_bars = False
-        logging.getLogger("ray.data").setLevel(logging.WARNING)
 
     def run(self, work: Work) -> None:
         """Run every open unit; results are committed in the order in which they arrive."""
