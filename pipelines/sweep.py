@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from curation.base.ledger import Attempt, UnitRow
-from curation.base.rejects import Rejected
+from curation.base.ledger import UnitRow
+from pipelines.committer import written_tables
 from pipelines.run_view import RunView
 from shards.format import SHARDS_FOLDER
 
@@ -26,6 +26,5 @@ def sweep(view: RunView) -> int:
     strays += [name for name in storage.list(SHARDS_FOLDER) if fnmatchcase(name.rsplit("/", 1)[-1], ".*.tmp")]
     for name in strays:
         storage.remove(name)
-    records = {node.stage.output.TABLE for node in view.dag}
-    view.tables.compact([UnitRow.TABLE, Attempt.TABLE, Rejected.TABLE, *sorted(records)])
+    view.tables.compact(written_tables(view.dag))
     return len(strays)

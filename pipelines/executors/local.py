@@ -10,17 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from curation.base.rejects import Reason
 from curation.base.workspace import Workspace
-from pipelines.execution import Task, reject_all
+from pipelines.execution import Task
 from pipelines.executors.base import StageFailed, Work
+from pipelines.executors.faults import MAX_DEATHS, MAX_RETRIES, backoff_s, set_aside
 from pipelines.executors.pool import Outcome, WorkerPool
 from pipelines.executors.unit_walk import RecordLoader, UnitWalk, make_task
 
-MAX_DEATHS = 3
-"""A unit whose worker dies this often in one stage is set aside as poison."""
-MAX_RETRIES = 5
-FIRST_BACKOFF_S = 0.5
 UNITS_PER_WORKER = 8
 """Units in flight per worker: enough to keep it fed, few enough to bound records in memory."""
 
@@ -116,11 +112,7 @@ class _Run:
             if deaths < MAX_DEATHS:
                 self._delay(task, outcome.message)
                 return
-            detail = (
-                f"{outcome.message} {deaths} times while stage '{task.node}' worked on this input; it was "
-                "set aside. See the attempts table, then cliploom retry to try again."
-            )
-            result = reject_all(self.work.dag[task.node], task, Reason.WORKER_DIED, detail, self.workspace)
+            result = set_aside(self.work.dag[task.node], task, outcome.message, self.workspace)
         else:
             assert outcome.result is not None
             result = outcome.result
@@ -137,5 +129,5 @@ class _Run:
             self.work.postpone(task.node, task.unit, message)
             self._advance(walk)
             return
-        due = time.monotonic() + FIRST_BACKOFF_S * 2**task.tries
+        due = time.monotonic() + backoff_s(task.tries)
         heapq.heappush(self.delayed, (due, next(self.counter), replace(task, tries=task.tries + 1)))

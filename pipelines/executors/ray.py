@@ -27,23 +27,19 @@ import ray
 from ray.data import ActorPoolStrategy
 
 from curation.base.records import from_arrow
-from curation.base.rejects import Reason
-from curation.base.stages import Retry
 from curation.base.tables import Tables
 from curation.base.workspace import Workspace, remove_dead_scratch
 from pipelines.assess import UnitState
 from pipelines.committer import Claims, keep_first
 from pipelines.dag import Dag, Segment
-from pipelines.execution import reject_all, run_task
+from pipelines.execution import run_task
 from pipelines.executors.base import StageFailed, Work
+from pipelines.executors.faults import MAX_DEATHS, MAX_RETRIES, PASSING, backoff_s, set_aside
 from pipelines.executors.unit_rows import pack_unit, unpack_unit
 from pipelines.executors.unit_walk import RecordLoader, UnitWalk, make_task
 from pipelines.scope import InputScope, scope_from_dict
 from pipelines.wire import pack_result, unpack_result
 
-MAX_DEATHS = 3
-MAX_RETRIES = 5
-FIRST_BACKOFF_S = 0.5
 POLL_S = 0.2
 STOP_WITHIN_S = 60.0
 
@@ -215,19 +211,15 @@ class StageActor:
         unit = walk.state.unit
         task = make_task(walk, node, digest, self._keys, self._run_id, self._loader)
         if ray.get(self._mailbox.begin.remote(node, unit)) >= MAX_DEATHS:
-            detail = (
-                f"the worker process died {MAX_DEATHS} times while stage '{node}' worked on this input; it "
-                "was set aside. See the attempts table, then cliploom retry to try again."
-            )
-            result = reject_all(self._node, task, Reason.WORKER_DIED, detail, self._workspace)
+            result = set_aside(self._node, task, "the worker process died", self._workspace)
         else:
             for tries in range(MAX_RETRIES + 1):
                 try:
                     result = run_task(self._node, replace(task, tries=tries), self._workspace)
                     break
-                except Retry as fault:
+                except PASSING as fault:
                     message = str(fault)
-                    time.sleep(FIRST_BACKOFF_S * 2**tries)
+                    time.sleep(backoff_s(tries))
                 except Exception:
                     ray.get(self._mailbox.post.remote("failed", node, unit, traceback.format_exc()))
                     raise

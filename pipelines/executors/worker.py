@@ -17,10 +17,10 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
-from curation.base.stages import Retry
 from curation.base.workspace import Workspace
 from pipelines.dag import Dag
 from pipelines.execution import run_task
+from pipelines.executors.faults import PASSING
 from pipelines.wire import pack, pack_result, unpack, unpack_task
 
 _PR_SET_PDEATHSIG = 1
@@ -58,8 +58,7 @@ def _serve(connection: Connection, dag: Dag, workspace: Workspace) -> None:
                 node.stage.setup()
                 ready.add(node.name)
             reply = pack({"kind": "done"}, [pack_result(run_task(node, task, workspace))])
-        except (Retry, OSError) as fault:
-            # A disk or a network that fails is no fault of the input, nor of the stage.
+        except PASSING as fault:
             reply = pack({"kind": "retry", "message": str(fault)})
         except Exception:  # noqa: BLE001 - carried to the driver whole, which stops the run with it
             reply = pack({"kind": "failed", "message": traceback.format_exc()})
