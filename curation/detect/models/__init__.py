@@ -1,0 +1,1 @@
+"""Neural shot detectors in torch; imported only where a stage sets itself up."""
