@@ -12,10 +12,15 @@ from captioning.speech.slices import SpeechCaptions
 from captioning.video.measured import MeasuredVideoCaptioner
 from curation.base.workspace import Workspace
 from curation.cut.stage import Cut
-from curation.dedup import Dedup
-from curation.detect.content import ContentDetector
+from curation.dedup.stage import dedup
+from curation.detect.kinds import detector
+from curation.embedding.stage import EmbedClips
+from curation.filters.admit import Admit
+from curation.filters.stages import filter_stages
+from curation.fingerprint.stage import Fingerprinter
 from curation.probe import Probe
 from curation.records import Input
+from curation.stitch.stage import Stitch
 from pipelines.config import PipelineConfig
 from pipelines.dag import Dag, Node
 from shards.writing.manifest import Manifest
@@ -29,31 +34,48 @@ def build(config: PipelineConfig, workspace: Workspace) -> Dag:
     """The stages of a run and how records flow between them."""
     curation, captioning, shards = config.curation, config.captioning, config.shards
     limits = curation.probe.limits
+    filters = filter_stages(curation.filters, workspace)
+    duplicates = dedup(curation.dedup, workspace)
+    likeness = {"clips": "admit", "fingerprints": Fingerprinter.name, "embeddings": EmbedClips.name}
+    looks = [
+        each
+        for each in (Fingerprinter(curation.fingerprint, workspace), EmbedClips(curation.embed, workspace))
+        if each.output in duplicates.inputs.values()
+    ]
     return Dag(
         ROOT,
         Input,
         (
             Node(Probe(curation.probe, workspace), {"input": ROOT}, distinct=True),
-            Node(ContentDetector(curation.detect, workspace, limits), {"input": "probe"}),
-            Node(Cut(curation.cut, workspace, limits), {"shots": "detect", "source": "probe"}),
-            Node(MeasuredVideoCaptioner(captioning.video, workspace), {"input": "cut"}),
-            Node(MeasuredAudioCaptioner(captioning.audio, workspace), {"input": "cut"}),
+            Node(detector(curation.detect, workspace, limits), {"input": "probe"}),
+            Node(Stitch(curation.stitch, workspace, limits), {"shots": "detect", "source": "probe"}),
+            Node(Cut(curation.cut, workspace, limits), {"plans": "stitch", "source": "probe"}),
+            *(Node(each, {"input": "cut"}) for each in filters),
+            Node(
+                Admit(curation.filters, workspace),
+                {"clips": "cut", **{each.filter: each.name for each in filters}},
+            ),
+            Node(MeasuredVideoCaptioner(captioning.video, workspace), {"input": "admit"}),
+            Node(MeasuredAudioCaptioner(captioning.audio, workspace), {"input": "admit"}),
             Node(PocketsphinxTranscriber(captioning.speech, workspace, limits), {"input": "probe"}),
-            Node(SpeechCaptions(captioning.slices, workspace), {"clips": "cut", "transcript": "transcribe"}),
+            Node(
+                SpeechCaptions(captioning.slices, workspace), {"clips": "admit", "transcript": "transcribe"}
+            ),
             Node(
                 TemplateFusion(captioning.fusion, workspace),
                 {
-                    "clips": "cut",
+                    "clips": "admit",
                     "video": "caption_video",
                     "audio": "caption_audio",
                     "speech": "caption_speech",
                 },
             ),
-            Node(Dedup(curation.dedup, workspace), {"clips": "cut"}),
+            *(Node(each, {"input": "admit"}) for each in looks),
+            Node(duplicates, {name: likeness[name] for name in duplicates.inputs}),
             Node(
                 Select(shards.select, workspace),
                 {
-                    "clips": "cut",
+                    "clips": "admit",
                     "captions_video": "caption_video",
                     "captions_audio": "caption_audio",
                     "captions_speech": "caption_speech",

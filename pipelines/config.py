@@ -13,9 +13,14 @@ from captioning.speech.slices import SpeechCaptionsConfig
 from captioning.video.measured import MeasuredVideoConfig
 from curation.base.config import Config, operational
 from curation.cut.config import CutConfig
-from curation.dedup import DedupConfig
-from curation.detect.content import ContentDetectorConfig
+from curation.dedup.config import DedupConfig, NearDedupConfig
+from curation.detect.kinds import DetectConfig
+from curation.detect.loom import LoomConfig
+from curation.embedding.stage import EmbedConfig
+from curation.filters.config import FiltersConfig
+from curation.fingerprint.stage import FingerprintConfig
 from curation.probe import ProbeConfig
+from curation.stitch.config import StitchConfig
 from shards.writing.manifest import ManifestConfig
 from shards.writing.pack import PackConfig
 from shards.writing.select import SelectConfig
@@ -26,9 +31,15 @@ class CurationConfig(Config):
     """From raw videos to clips."""
 
     probe: ProbeConfig = Field(ProbeConfig(), description="Which sources are usable.")
-    detect: ContentDetectorConfig = Field(ContentDetectorConfig(), description="Where shots begin and end.")
-    cut: CutConfig = Field(CutConfig(), description="Which clips shots become, and how they are encoded.")
-    dedup: DedupConfig = Field(DedupConfig(), description="Which clips count as the same.")
+    detect: DetectConfig = Field(LoomConfig(), description="Where shots begin and end.")
+    stitch: StitchConfig = Field(StitchConfig(), description="Which clips shots become.")
+    cut: CutConfig = Field(CutConfig(), description="How clips are encoded.")
+    filters: FiltersConfig = Field(FiltersConfig(), description="Which clips are good enough.")
+    fingerprint: FingerprintConfig = Field(FingerprintConfig(), description="How near-duplicates are known.")
+    embed: EmbedConfig = Field(
+        EmbedConfig(), description="How clips become vectors; used where dedup is of kind semantic."
+    )
+    dedup: DedupConfig = Field(NearDedupConfig(), description="Which clips count as the same.")
 
 
 class CaptioningConfig(Config):

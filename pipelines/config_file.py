@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import yaml
@@ -46,6 +46,17 @@ def load_config(
     return validate(model, values, source, lines)
 
 
+def default_config(model: type[M], overrides: Iterable[str]) -> M:
+    """A model's defaults with `a.b=c` overrides.
+
+    Raises:
+        ConfigError: a key or value is not allowed.
+    """
+    values: dict[str, Any] = {}
+    lines = {_apply(values, override): f"--set {override}" for override in overrides}
+    return validate(model, values, "--set", lines)
+
+
 def validate(
     model: type[M], values: Mapping[str, Any], source: str, lines: Mapping[Path, str] | None = None
 ) -> M:
@@ -57,8 +68,17 @@ def validate(
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        found = [_explain(model, detail, source, lines or {}) for detail in error.errors()]
+        found = [_explain(model, detail, source, lines or {}) for detail in _innermost(error.errors())]
         raise ConfigError("\n".join(dict.fromkeys(found))) from None
+
+
+def _innermost(details: Sequence[ErrorDetails]) -> Iterator[ErrorDetails]:
+    """Errors less those that follow from one inside: a tuple whose only item is wrong is also too short."""
+    places = [detail["loc"] for detail in details]
+    for detail in details:
+        here = detail["loc"]
+        if not any(len(place) > len(here) and place[: len(here)] == here for place in places):
+            yield detail
 
 
 def _read(source: str) -> str:

@@ -98,8 +98,8 @@ class BarProgress(_Counting):
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._bars = Progress(
-            TextColumn("{task.description:<16}"),
-            BarColumn(bar_width=28),
+            TextColumn("{task.description:<20}"),
+            BarColumn(bar_width=24),
             TextColumn("{task.completed:>6.0f}/{task.total:<6.0f}"),
             TextColumn("[red]{task.fields[rejected]:>5} rejected[/red]"),
             TextColumn("{task.fields[rate]:>8.1f}/s"),

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curation.base.ids import attempt_id
 from curation.base.ledger import Attempt, Ledger, Result, UnitRow
@@ -34,18 +35,29 @@ class TableSnapshot(Snapshot):
         node: Node,
         tables: Tables,
         attempts: Mapping[str, Sequence[str]],
+        units: Sequence[str],
         previous: str | None,
     ) -> None:
         self._dag = dag
         self._node = node
         self._tables = tables
         self._attempts = attempts
+        self._units = units
         self._previous = previous
 
     def table(self, name: str) -> pa.Table:
         """Records of an input, sorted by their first column."""
         cls = self._dag.output_type(self._node.inputs[name])
         return _sorted(self._tables.read_attempts(cls, self._attempts[name]), cls)
+
+    def arrival(self, name: str) -> pa.Array:
+        """Places of the records' units in order of discovery; 0 for what a Reduce put out."""
+        cls = self._dag.output_type(self._node.inputs[name])
+        columns = [arrow_schema(cls).names[0], "digest", "unit"]
+        table = self._tables.read_attempts(cls, self._attempts[name], columns=columns)
+        units = table.sort_by([(column, "ascending") for column in columns[:2]]).column("unit")
+        places = pc.index_in(units, value_set=pa.array(self._units, pa.string()))
+        return pc.fill_null(places, 0).combine_chunks()
 
     def ids(self, name: str) -> list[str]:
         """The first column of an input: what its records are known by."""
@@ -93,10 +105,11 @@ def run_reduce(
     Output rows are appended in chunks as they come; they count only once the result is committed.
     """
     assert isinstance(node.stage, Reduce)
+    units = list(units)
     digest, attempts = reduce_input(node, ledger, units)
     found = ledger.find(node.name, key, ALL, digest)
     current = ledger.current(node.name, ALL)
-    snapshot = TableSnapshot(dag, node, tables, attempts, current.attempt if current else None)
+    snapshot = TableSnapshot(dag, node, tables, attempts, units, current.attempt if current else None)
     if found is not None and found is current and node.stage.publishes:
         # What it publishes may be another result's: a kill can fall between file and ledger row.
         for _ in node.stage(snapshot):

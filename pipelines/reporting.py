@@ -9,7 +9,8 @@ from importlib import metadata
 from pathlib import Path
 
 from curation.base.ledger import Attempt
-from pipelines.report.data import RunFacts, Training
+from curation.filters.base import FilterStage
+from pipelines.report.data import FilterLimits, RunFacts, Training
 from pipelines.report.gather import gather
 from pipelines.report.render import write
 from pipelines.report.run_records import CommittedRecords
@@ -29,10 +30,21 @@ def write_report(name: str, view: RunView, run_id: str, seconds: float, trained:
         version=metadata.version("cliploom"),
         files=view.counts()[view.dag.nodes[0].name].inputs,
         stage_seconds=_stage_seconds(view),
+        filters=_filters(view),
     )
     training = _training(trained) if trained is not None else None
     data = gather(facts, CommittedRecords(view), view.workspace.media.read, training=training)
     return write(data, view.workspace.storage)
+
+
+def _filters(view: RunView) -> tuple[FilterLimits, ...]:
+    """The filters in use and their thresholds."""
+    stages = (node.stage for node in view.dag)
+    return tuple(
+        FilterLimits(name=stage.filter, min=stage.config.min, max=stage.config.max)
+        for stage in stages
+        if isinstance(stage, FilterStage)
+    )
 
 
 def _stage_seconds(view: RunView) -> tuple[tuple[str, float], ...]:

@@ -126,7 +126,7 @@ def summarise(view: RunView, outcome: RunOutcome, seconds: float, trained: Train
         run_id=outcome.run_id,
         inputs=counts["probe"].inputs,
         sources=counts["probe"].committed,
-        clips=counts["cut"].outputs,
+        clips=counts["admit"].outputs,
         fused=counts["fuse"].outputs,
         samples=manifest[0]["num_samples"] if manifest else 0,
         shards=manifest[0]["num_shards"] if manifest else 0,

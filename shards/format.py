@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any, Final
 
 import pyarrow as pa
@@ -19,7 +20,8 @@ DEFAULT_LANES: Final = 64
 """Canonical lanes: enough to be divided by every usual number of ranks, few enough for small sets."""
 
 MEMBER_TYPES: Final = frozenset({"flac", "jpg", "json", "mp4"})
-"""Extensions of the members that a sample may have; nothing else is ever decoded."""
+"""Extensions of the members that every sample may have; but for further forms, nothing else is read."""
+_FORM = re.compile(r"[a-z][a-z0-9_]{0,15}\.mp4")
 
 INDEX_SCHEMA: Final = pa.schema(
     [
@@ -49,6 +51,16 @@ INDEX_SCHEMA: Final = pa.schema(
 )
 """A row per sample in the order of the tar. `offset` and `size` (bytes) say where a member's own bytes
 lie in the tar; a sample's `sha256` is over the bytes of all its members, in the order of the tar."""
+
+
+def form_extension(name: str) -> str:
+    """The extension of a further form of the video."""
+    return f"{name}.mp4"
+
+
+def is_member_type(extension: str) -> bool:
+    """Whether a member of a sample may have this extension: one of `MEMBER_TYPES`, or `<form>.mp4`."""
+    return extension in MEMBER_TYPES or _FORM.fullmatch(extension) is not None
 
 
 def canonical_json(value: Any) -> str:

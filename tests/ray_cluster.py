@@ -12,6 +12,8 @@ from typing import Any
 # Ray reads these once, when it is imported.
 os.environ["RAY_AUTH_MODE"] = "token"
 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+# By default Ray's workers yield to everything else on the machine, such as a test in another process.
+os.environ.setdefault("RAY_worker_niceness", "0")
 
 
 @contextmanager

@@ -40,7 +40,8 @@ class Suite:
 SUITES = (
     Suite("packaging", ("tests/test_packaging.py", "tests/test_setup.py"), 1),
     Suite("base", ("tests/base",), 0.5),
-    Suite("curation", ("tests/curation",), 4),
+    Suite("curation", ("tests/curation",), 6),
+    Suite("detector", ("tests/detector",), 6, processes=1),
     Suite("captioning", ("tests/captioning",), 2),
     Suite("shards", ("tests/shards",), 2),
     Suite("training", ("tests/training",), 3),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from captioning.audio.loudness import loudness_facts
 from captioning.audio.silence import is_mute, silence_facts
 from captioning.audio.silero import SAMPLE_RATE_HZ
-from captioning.audio.sound import samples_of
 from captioning.audio.speech_share import speech_facts
 from captioning.audio.tempo import tempo_facts
 from captioning.audio.tonality import tonality_facts
 from captioning.audio.vad import VoiceActivity
 from captioning.facts import fact
 from captioning.records import Segment
+from curation.filters.measures.sound import samples_of
 
 NO_SOUND = "The clip has no sound track."
 MUTE = "The sound track is silent."

@@ -7,11 +7,10 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from captioning.audio.silero import SAMPLE_RATE_HZ, Floats
 from captioning.facts import fact, percent, when
 from captioning.records import Segment
+from curation.filters.measures.sound import FRAME_S, Floats, levels_dbfs
 
-FRAME_S = 0.05
 SILENT_DBFS = -55.0
 """Level (root mean square) below which a frame is silent: quieter than a still room in a recording."""
 MUTE_DBFS = -75.0
@@ -23,12 +22,12 @@ CONFIDENCE = 0.95
 
 def is_mute(samples: Floats) -> bool:
     """Whether nothing at all is to be heard."""
-    return bool((_levels_dbfs(samples) < MUTE_DBFS).all())
+    return bool((levels_dbfs(samples) < MUTE_DBFS).all())
 
 
 def silence_facts(samples: Floats, duration_s: float) -> list[Segment]:
     """The share of silence and its longest stretches; one sentence if there is none."""
-    silent = _levels_dbfs(samples) < SILENT_DBFS
+    silent = levels_dbfs(samples) < SILENT_DBFS
     share = float(silent.mean())
     if not share:
         return [fact(0, duration_s, "The sound is never silent.", CONFIDENCE)]
@@ -40,17 +39,6 @@ def silence_facts(samples: Floats, duration_s: float) -> list[Segment]:
         text = f"It is silent{when(start_s, end_s, duration_s, FRAME_S)}."
         facts.append(fact(start_s, min(end_s, duration_s), text, CONFIDENCE))
     return facts
-
-
-def _levels_dbfs(samples: Floats) -> NDArray[np.float64]:
-    """Level of each frame; the last may be shorter."""
-    size = round(FRAME_S * SAMPLE_RATE_HZ)
-    whole = samples[: len(samples) // size * size].reshape(-1, size)
-    powers = np.einsum("ij,ij->i", whole, whole, dtype=np.float64) / size
-    rest = samples[whole.size :].astype(np.float64)
-    if len(rest):
-        powers = np.append(powers, np.mean(rest**2))
-    return np.asarray(10 * np.log10(np.maximum(powers, 1e-20)))
 
 
 def _pauses(silent: NDArray[np.bool_]) -> list[tuple[float, float]]:

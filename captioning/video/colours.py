@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from captioning.facts import fact, percent
 from captioning.records import Segment
-from captioning.video.frames import Image
+from curation.filters.measures.pictures import Image
 
 SHORT_SIDE_PX = 48
 MIN_SHARE = 0.15

@@ -12,11 +12,12 @@ from captioning.video.activity import activity_facts
 from captioning.video.camera import camera_facts
 from captioning.video.colours import ColourNames
 from captioning.video.flow import Step, step_between
-from captioning.video.frames import luma_pictures, still_picture
+from captioning.video.frames import luma_pictures
 from captioning.video.light import Light, light_facts, light_of
 from captioning.video.sharpness import sharpness_facts
 from captioning.video.text import text_facts
-from captioning.video.text_rows import text_rows
+from curation.filters.measures.pictures import still_picture
+from curation.filters.measures.text_rows import text_rows
 
 
 class VideoFacts:

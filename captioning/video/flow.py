@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from captioning.video.frames import Image
+from curation.filters.measures.pictures import Image
 
 Points: TypeAlias = NDArray[np.floating[Any]]
 Matrix: TypeAlias = NDArray[np.float64]

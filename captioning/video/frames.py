@@ -1,55 +1,17 @@
-"""Pictures to measure on: a time-lapse of the clip's small form, and the kept frames of the source."""
+"""A time-lapse of the clip's small form to measure motion and light on."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
-from typing import TypeAlias
 
-import av
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
-Image: TypeAlias = NDArray[np.uint8]
+from curation.filters.measures.pictures import Image, frames_every, shrunk
 
 STEP_S = 0.1
 """Time between the pictures that motion and light are measured on."""
 MOTION_SHORT_SIDE_PX = 144
-STILL_SHORT_SIDE_PX = 480
 
 
 def luma_pictures(mp4: bytes) -> Iterator[tuple[float, Image]]:
-    """(seconds from the first frame, luma picture 0..255) about every `STEP_S`, at most 144 px high.
-
-    `mp4` is a form that the cut encoded and whose sha256 was checked: it is decoded in this process.
-    """
-    with av.open(io.BytesIO(mp4), format="mp4") as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "NONE"
-        first_s = next_s = None
-        for frame in container.decode(stream):
-            first_s = frame.time if first_s is None else first_s
-            time_s = frame.time - first_s
-            if next_s is not None and time_s < next_s:
-                continue
-            # Half a frame of 60 fps of slack, so that a picture due at 0.1 s is not taken at 0.117 s.
-            next_s = time_s + STEP_S - 1 / 120
-            yield time_s, _shrink(frame.to_ndarray(format="gray", threads=1), MOTION_SHORT_SIDE_PX)
-
-
-def still_picture(jpeg: bytes) -> Image:
-    """A kept frame of the source as BGR (H, W, 3), 480 px on its short side where it has them."""
-    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise ValueError(f"a kept frame of {len(jpeg)} bytes is no JPEG picture: cut the clip again")
-    return _shrink(np.asarray(picture, np.uint8), STILL_SHORT_SIDE_PX)
-
-
-def _shrink(picture: Image, short_side_px: int) -> Image:
-    height, width = picture.shape[:2]
-    scale = short_side_px / min(height, width)
-    if scale >= 1:
-        return picture
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    """(seconds from the first frame, luma picture 0..255) about every `STEP_S`, at most 144 px high."""
+    for time_s, frame in frames_every(mp4, STEP_S):
+        yield time_s, shrunk(frame.to_ndarray(format="gray", threads=1), MOTION_SHORT_SIDE_PX)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from captioning.facts import fact, percent, when
 from captioning.records import Segment
-from captioning.video.frames import Image
+from curation.filters.measures.pictures import Image
 
 LEVELS = ((0.6, "bright"), (0.35, "of medium brightness"), (0.18, "dim"), (0.0, "dark"))
 """From which mean luma (0..1) on which words hold."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from captioning.facts import fact, when
 from captioning.records import Segment
-from captioning.video.text_rows import TextRow
+from curation.filters.measures.text_rows import TextRow
 
 SAME_PLACE = 0.4
 """Overlap (intersection over union) of two rows from which on they are the same writing."""

@@ -123,6 +123,11 @@ class Snapshot(ABC):
         """All committed records of an input, sorted by record id, without bookkeeping columns."""
 
     @abstractmethod
+    def arrival(self, name: str) -> pa.Array:
+        """For each record of `table(name)` the place (an integer) of the unit that it came in: lower ones
+        were discovered earlier."""
+
+    @abstractmethod
     def previous(self) -> pa.Table | None:
         """What this stage last put out, under whatever key; None before its first commit."""
 

@@ -1,1 +1,1 @@
-"""From shots to clips with their media: SourceVideo + Shot -> Clip."""
+"""From planned clips to clips with their media: SourceVideo + PlannedClip -> CutClip."""

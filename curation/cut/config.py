@@ -9,18 +9,45 @@ from pydantic import Field, model_validator
 from curation.base.config import Config
 
 
-class CutConfig(Config):
-    """Which clips shots become, and how they are written."""
+class FormConfig(Config):
+    """One encoded video of a clip."""
 
-    kind: Literal["ffmpeg"] = Field("ffmpeg", description="One ffmpeg process per clip")
-    min_s: float = Field(1.0, ge=0, description="Shortest clip, in seconds; shorter shots are rejected")
-    max_s: float = Field(
-        30.0, gt=0, description="Longest clip, in seconds; longer shots are divided into equal pieces"
+    name: str = Field(
+        "mp4",
+        pattern=r"^[a-z][a-z0-9_]{0,15}$",
+        description="Name of the form; forms after the first are packed into shards as <key>.<name>.mp4",
+    )
+    mode: Literal["exact", "keyframe"] = Field(
+        "exact",
+        description="exact: encoded anew, every frame of the clip and no other; keyframe: the source's own "
+        "packets from the first keyframe in the clip on, left out (or, as the first form, the clip rejected) "
+        "where there is none",
     )
     short_side_px: int = Field(
-        256, ge=16, le=4096, description="Short side of the mp4 form, in pixels; never enlarged"
+        256, ge=16, le=4096, description="Short side of an exact form, in pixels; never enlarged"
     )
-    crf: int = Field(23, ge=0, le=51, description="x264's constant rate factor (lower is better and larger)")
+    crf: int = Field(
+        23,
+        ge=0,
+        le=51,
+        description="x264's constant rate factor of an exact form (lower is better and larger)",
+    )
+
+
+class CutConfig(Config):
+    """How clips are written."""
+
+    kind: Literal["ffmpeg"] = Field("ffmpeg", description="One decode for all clips of a stretch of a source")
+    forms: tuple[FormConfig, ...] = Field(
+        (FormConfig(),),
+        min_length=1,
+        max_length=8,
+        description="Encoded videos of each clip; the first is the one that captioners and trainers see, and "
+        "if it is a stream copy, the clip begins and ends where the copy does",
+    )
+    trim_bars: bool = Field(
+        True, description="Whether exact forms and frames for captioners are without constant black bars"
+    )
     frames_per_s: float = Field(
         1.0, gt=0, le=60, description="Frames kept for captioners, per second of the clip"
     )
@@ -31,16 +58,21 @@ class CutConfig(Config):
     )
 
     @model_validator(mode="after")
-    def _ranges(self) -> CutConfig:
-        if self.max_s < 2 * self.min_s:
-            raise ValueError(
-                f"max_s = {self.max_s} is less than twice min_s = {self.min_s}: halves of a shot just too "
-                f"long would be too short. Set max_s to {2 * self.min_s} or more, or lower min_s."
-            )
+    def _consistent(self) -> CutConfig:
         if self.max_frames < self.min_frames:
             raise ValueError(
                 f"max_frames = {self.max_frames} is less than min_frames = {self.min_frames}. "
                 "Raise max_frames or lower min_frames."
+            )
+        names = [form.name for form in self.forms]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two forms are named '{twice[0]}'. Give each form a name of its own.")
+        if [form.mode for form in self.forms].count("keyframe") > 1:
+            raise ValueError("two forms have mode = keyframe, and would be the same. Leave one out.")
+        if "mp4" in names[1:]:
+            raise ValueError(
+                "only the first form may be named 'mp4', as its member of a shard is. Rename it."
             )
         return self
 

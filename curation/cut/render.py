@@ -1,141 +1,156 @@
-"""Runs the commands of a cut in the sandbox and checks that they saw what the detector saw."""
+"""Renders clips of a source, neighbours in one decode, and checks that they hold what the detector saw."""
 
 from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 from curation.base.rejects import Reason
-from curation.cut.graph import (
-    AUDIO_RATE_HZ,
-    ClipFiles,
-    Rendering,
-    SourceFile,
-    clip_command,
-)
-from curation.cut.rules import Span, caption_picks
-from curation.cut.written import WrittenVideo, count_samples, read_video
-from curation.media.sandbox import DecodeError, Sandbox
+from curation.cut.clip_files import ClipFiles, Rendered
+from curation.cut.look import Look, Rendering
+from curation.cut.source import SourceFile
+from curation.media.cutting import CuttingSandbox, Picture, WantedClip
+from curation.media.sandbox import DecodeError, MediaStream
 
-_SMALL_PX = 16
-_SOUND_TOLERANCE_S = 0.1
-"""How much longer than the clip the sound may be: timestamps that overlap by less are not corrected."""
-
-
-@dataclass(frozen=True)
-class Rendered:
-    """A clip's files: the video and what is in it, the sound if a sample falls in the clip, and the frames
-    for captioners by their number in the clip."""
-
-    video: Path
-    written: WrittenVideo
-    audio: Path | None
-    frames: dict[int, Path]
+_THREADS = 2
+"""Threads that decode what is not damaged, in containers that give every frame its time; elsewhere times are
+made up from the order in which a decoder works, which threads change."""
 
 
 class Renderer:
-    """Renders stretches of one source; scratch files last as long as their `with` block."""
+    """Renders clips of one source. Its pictures are decoded and scaled in the sandbox and encoded here, so
+    that both go on at a time; one clip's files are open at a time where clips do not overlap."""
 
-    def __init__(self, sandbox: Sandbox, source: SourceFile, scratch: Path) -> None:
+    def __init__(self, sandbox: CuttingSandbox, source: SourceFile, look: Look, scratch: Path) -> None:
         self._sandbox = sandbox
         self._source = source
+        self._look = look
         self._scratch = scratch
 
-    def first_frame(self, pts: int, end_pts: int) -> int | None:
-        """The pts of the first frame in [pts, end_pts), None if there is none.
+    def render(self, clips: Sequence[Rendering]) -> Generator[Rendered | DecodeError, None, None]:
+        """The media of each clip, whose files last until the next is asked for; an error for a clip that
+        cannot be decoded whole or that exceeds a limit.
 
-        Raises:
-            DecodeError: the source cannot be decoded there.
+        All are made in one decode, which from damage on is that of a single thread. A clip that does not
+        come out whole is made by itself, with a seek and then by decoding from the source's start.
         """
-        record = self._source.record
-        frames = self._sandbox.frames(
+        with contextlib.closing(self._together(clips)) as together:
+            for clip in clips:
+                rendered = next(together, None)
+                if isinstance(rendered, Rendered) and _complete(rendered, clip):
+                    yield rendered
+                else:
+                    yield from self._alone(clip, tried=rendered if len(clips) == 1 else None)
+
+    def _together(self, clips: Sequence[Rendering]) -> Generator[Rendered | DecodeError, None, None]:
+        done = 0
+        if self._source.has_index:
+            with contextlib.closing(self._decoded(clips, search=True, threads=_THREADS)) as decoded:
+                for rendered in decoded:
+                    if isinstance(rendered, DecodeError):
+                        break
+                    yield rendered
+                    done += 1
+        yield from self._decoded(clips[done:], search=True)
+
+    def _alone(
+        self, clip: Rendering, tried: Rendered | DecodeError | None
+    ) -> Iterator[Rendered | DecodeError]:
+        """A clip by itself; `tried` is what a seek gave already."""
+        if tried is None:
+            with contextlib.closing(self._decoded([clip], search=True)) as decoded:
+                tried = next(decoded)
+                if isinstance(tried, Rendered) and _complete(tried, clip):
+                    yield tried
+                    return
+        if isinstance(tried, DecodeError):
+            yield tried
+            return
+        with contextlib.closing(self._decoded([clip], search=False)) as decoded:
+            rendered = next(decoded)
+            if isinstance(rendered, Rendered) and not _complete(rendered, clip):
+                rendered = DecodeError(Reason.DECODE_FAILED, _mismatch(rendered, clip))
+            yield rendered
+
+    def _decoded(
+        self, clips: Sequence[Rendering], *, search: bool, threads: int = 1
+    ) -> Generator[Rendered | DecodeError, None, None]:
+        """What one decode makes of each clip; after an error, the same error for the rest."""
+        if not clips:
+            return
+        with tempfile.TemporaryDirectory(prefix="cut-", dir=self._scratch) as name:
+            folder = Path(name)
+            done = 0
+            try:
+                with contextlib.closing(self._pictures(clips, search, threads)) as pictures:
+                    for files in self._filled(pictures, clips, folder):
+                        rendered = files.finish()
+                        yield rendered
+                        for video in rendered.videos.values():
+                            video.path.unlink(missing_ok=True)
+                        done += 1
+            except DecodeError as error:
+                yield from [error] * (len(clips) - done)
+
+    def _pictures(self, clips: Sequence[Rendering], search: bool, threads: int) -> MediaStream[Picture]:
+        record, crop = self._source.record, self._look.crop
+        return self._sandbox.pictures(
             self._source.path,
             record.container,
             record.video.index,
-            width_px=_SMALL_PX,
-            height_px=_SMALL_PX,
-            gray=True,
-            start_pts=pts,
-            end_pts=end_pts,
-        )
-        with contextlib.closing(frames):
-            return next((frame.pts for frame in frames), None)
-
-    @contextlib.contextmanager
-    def render(self, span: Span, rendering: Rendering, num_frames: int | None) -> Iterator[Rendered]:
-        """A clip's files.
-
-        `num_frames` is what the detector counted, None where that is unknown. A seek that loses frames is
-        followed by a decode from the source's start.
-
-        Raises:
-            DecodeError: ffmpeg fails, exceeds a limit, or does not give the frames that the detector saw.
-        """
-        seek_s = self._source.seek_s(span.start_pts)
-        with self._folder() as folder:
-            rendered = self._attempt(folder / "a", span, rendering, seek_s)
-            if seek_s is not None and not _complete(rendered, num_frames):
-                rendered = self._attempt(folder / "b", span, rendering, None)
-            if not _complete(rendered, num_frames):
-                raise DecodeError(Reason.DECODE_FAILED, _mismatch(rendered, num_frames))
-            yield rendered
-
-    def _attempt(self, folder: Path, span: Span, rendering: Rendering, seek_s: float | None) -> Rendered:
-        folder.mkdir()
-        files = ClipFiles(folder)
-        self._run(clip_command(self._source, span, rendering, files, seek_s), seek_s, span.end_pts)
-        written = read_video(files.video, self._source.time_base)
-        wanted = caption_picks(written.frame_pts, rendering.caption_targets)
-        kept = {index: files.frame(number) for number, index in enumerate(sorted({0, *wanted}))}
-        return Rendered(
-            video=files.video,
-            written=written,
-            audio=files.audio if self._has_sound(files.audio, span) else None,
-            frames={index: kept[index] for index in wanted},
+            clips=[
+                WantedClip(clip.span.start_pts, clip.span.end_pts, tuple(clip.caption_targets))
+                for clip in clips
+            ],
+            sizes_px=[form.size_px for form in self._look.forms],
+            still_size_px=self._look.frame_size_px,
+            crop=(crop.left_px, crop.top_px, crop.right_px, crop.bottom_px) if crop else (0, 0, 0, 0),
+            search=search,
+            threads=threads,
         )
 
-    def _has_sound(self, path: Path, span: Span) -> bool:
-        """Whether a sample fell in the clip.
+    def _filled(
+        self, pictures: MediaStream[Picture], clips: Sequence[Rendering], folder: Path
+    ) -> Iterator[ClipFiles]:
+        """The files of each clip in turn, once all its pictures are in."""
+        open_files: dict[int, ClipFiles] = {}
 
-        Raises:
-            DecodeError: more came out than fits, since ffmpeg starts anew where the sound's format changes.
-        """
-        samples = count_samples(path) if path.exists() else 0
-        length_s = float((span.end_pts - span.start_pts) * self._source.time_base)
-        if samples > (length_s + _SOUND_TOLERANCE_S) * AUDIO_RATE_HZ:
-            raise DecodeError(
-                Reason.DECODE_FAILED,
-                f"gave {samples / AUDIO_RATE_HZ:.2f} s of sound for a clip of {length_s:.2f} s; the sound "
-                "changes its format there, re-encode the source",
-            )
-        return samples > 0
+        def files_of(number: int) -> ClipFiles:
+            if number not in open_files:
+                place = folder / str(number)
+                place.mkdir()
+                open_files[number] = ClipFiles(place, self._look, clips[number], self._source.time_base)
+            return open_files[number]
 
-    def _run(self, command: list[str], from_s: float | None, end_pts: int) -> None:
-        limits, stream = self._source.limits, self._source.record.video
-        start_s = float(stream.start_pts * self._source.time_base) if from_s is None else from_s
-        length_s = max(0.0, float(end_pts * self._source.time_base) - start_s)
-        self._sandbox.ffmpeg(command, wall_s=limits.wall_s + limits.wall_s_per_source_s * length_s)
+        turn = 0
+        try:
+            for picture in pictures:
+                while turn < len(clips) and picture.pts >= clips[turn].span.end_pts:
+                    yield files_of(turn)
+                    open_files.pop(turn)
+                    turn += 1
+                for number in picture.clips:
+                    files_of(number).add(picture)
+            for number in range(turn, len(clips)):
+                yield files_of(number)
+                open_files.pop(number)
+        finally:
+            for files in open_files.values():
+                files.close()
 
-    @contextlib.contextmanager
-    def _folder(self) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(prefix="cut-", dir=self._scratch) as folder:
-            yield Path(folder)
 
-
-def _complete(rendered: Rendered, num_frames: int | None) -> bool:
-    """Whether the first frame is where the clip starts, none is missing, and captioners have theirs."""
-    frame_pts = rendered.written.frame_pts
-    if not frame_pts or frame_pts[0] != 0 or not all(path.exists() for path in rendered.frames.values()):
+def _complete(rendered: Rendered, clip: Rendering) -> bool:
+    """Whether the first frame is where the clip starts, and none is missing in any form."""
+    frame_pts = rendered.frame_pts
+    if not frame_pts or frame_pts[0] != 0 or len(frame_pts) != clip.num_frames or not rendered.frames:
         return False
-    return num_frames is None or len(frame_pts) == num_frames
+    return all(video.frame_pts == frame_pts for video in rendered.videos.values())
 
 
-def _mismatch(rendered: Rendered, num_frames: int | None) -> str:
-    expected = "those" if num_frames is None else f"the {num_frames}"
+def _mismatch(rendered: Rendered, clip: Rendering) -> str:
     return (
-        f"gave {len(rendered.written.frame_pts)} frames when it was cut, not {expected} that the detector "
+        f"gave {len(rendered.frame_pts)} frames when it was cut, not the {clip.num_frames} that the detector "
         "saw; the stream is probably damaged there, re-encode the source"
     )

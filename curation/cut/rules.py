@@ -1,13 +1,15 @@
-"""Which clips a shot becomes. Pure arithmetic on pts; nothing here touches media."""
+"""Arithmetic of clips: times, sizes, and which clips are rendered together. Nothing here touches media."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from curation.records import Shot
+from curation.records import PlannedClip
+
+GROUP_CLIPS = 8
+"""Clips that one ffmpeg process writes; it keeps an encoder of some 14 MB for each to the end."""
 
 
 @dataclass(frozen=True)
@@ -18,26 +20,24 @@ class Span:
     end_pts: int
 
 
-def duration(span: Span | Shot, time_base: str) -> Fraction:
+def duration(span: Span | PlannedClip, time_base: str) -> Fraction:
     """Length in seconds, exact."""
     return (span.end_pts - span.start_pts) * Fraction(time_base)
 
 
-def split_targets(shot: Shot, max_s: float) -> list[int]:
-    """Where a shot longer than `max_s` seconds is to be divided into equal pieces, in pts; [] for others.
-
-    The pieces are as few as possible. Each must then start at the first frame at or after its target, so
-    that a piece can last up to one frame longer than `max_s`.
-    """
-    pieces = -(-duration(shot, shot.time_base) // Fraction(max_s))
-    length = shot.end_pts - shot.start_pts
-    return [shot.start_pts + length * piece // pieces for piece in range(1, pieces)]
-
-
-def spans(shot: Shot, starts: Sequence[int]) -> list[Span]:
-    """The pieces of a shot that start where the shot does and at each of `starts`."""
-    bounds = [shot.start_pts, *starts, shot.end_pts]
-    return [Span(start, end) for start, end in itertools.pairwise(bounds)]
+def grouped(spans: Sequence[Span], max_gap_pts: int) -> list[list[int]]:
+    """Which spans, in order of time, to render in one decode, by their numbers: neighbours with less than
+    `max_gap_pts` between them."""
+    groups: list[list[int]] = []
+    reached = 0
+    for number, span in enumerate(spans):
+        if groups and span.start_pts - reached < max_gap_pts:
+            groups[-1].append(number)
+            reached = max(reached, span.end_pts)
+        else:
+            groups.append([number])
+            reached = span.end_pts
+    return groups
 
 
 def caption_targets(length_pts: int, frame_pts: int, count: int) -> list[int]:

@@ -1,43 +1,50 @@
-"""The cut: every clip's media, rendered in one decode of its stretch of the source."""
+"""The cut: media of planned clips, those of neighbours rendered in one decode."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
+from importlib.metadata import version
 from typing import ClassVar
 
-from curation.base import ids
 from curation.base.media_store import MediaTar
 from curation.base.records import Record
-from curation.base.rejects import Reason, Rejected
+from curation.base.rejects import Rejected
 from curation.base.stages import Group, Join
 from curation.base.workspace import Workspace
 from curation.cut import rules
 from curation.cut.config import CutConfig
-from curation.cut.graph import Rendering, SourceFile
+from curation.cut.copier import Copier
+from curation.cut.forms import LocatedClip, locate, videos_of
+from curation.cut.look import ExactForm, Look, Rendering
 from curation.cut.render import Renderer
 from curation.cut.rules import Span
+from curation.cut.sampling import bars_of
+from curation.cut.sound import Sound
+from curation.cut.source import SourceFile
 from curation.cut.store import store_clip
+from curation.media.cutting import CuttingSandbox
 from curation.media.fetch import fetch
 from curation.media.ffmpeg import ffmpeg_version
 from curation.media.limits import DEFAULT_LIMITS, DecodeLimits
-from curation.media.sandbox import DecodeError, Sandbox
+from curation.media.sandbox import DecodeError
 from curation.probe import file_name
-from curation.records import Clip, Shot, SourceVideo
+from curation.records import Crop, CutClip, PlannedClip, SourceVideo
 
 
-class Cut(Join[Clip]):
-    """Divides shots into clips by the length rules and renders each clip's forms.
+class Cut(Join[CutClip]):
+    """Renders the forms of planned clips.
 
-    Per clip: an H.264 mp4, a 16 kHz mono FLAC where the source has sound, and JPEG frames for captioners
-    taken from the source. Encodes repeat byte for byte on one image and CPU class.
+    Per clip: the configured mp4s, a 16 kHz mono FLAC where the source has sound, and JPEG frames for
+    captioners taken from the source. Encodes repeat byte for byte on one image and CPU class, whatever
+    other clips are cut beside them.
     """
 
     name: ClassVar[str] = "cut"
-    version: ClassVar[str] = "1"
-    inputs: ClassVar[Mapping[str, type[Record]]] = {"shots": Shot, "source": SourceVideo}
+    version: ClassVar[str] = "2"
+    inputs: ClassVar[Mapping[str, type[Record]]] = {"plans": PlannedClip, "source": SourceVideo}
     on: ClassVar[str] = "video_id"
-    output: ClassVar[type[Clip]] = Clip
+    output: ClassVar[type[CutClip]] = CutClip
 
     def __init__(
         self, config: CutConfig, workspace: Workspace, limits: DecodeLimits = DEFAULT_LIMITS
@@ -45,97 +52,99 @@ class Cut(Join[Clip]):
         self.config: CutConfig = config
         self._workspace = workspace
         self._limits = limits
-        self._sandbox = Sandbox(limits)
+        self._sandbox = CuttingSandbox(limits)
 
     def fingerprints(self) -> Mapping[str, str]:
-        """The build that decodes and encodes."""
-        return {"ffmpeg": ffmpeg_version()}
+        """The builds that decode and encode pictures and sound."""
+        return {"ffmpeg": ffmpeg_version(), "av": version("av")}
 
-    def __call__(self, batch: Sequence[Group]) -> Iterator[Clip | Rejected]:
+    def __call__(self, batch: Sequence[Group]) -> Iterator[CutClip | Rejected]:
         """Clips of each source in order of time; the media of a call lie in one tar."""
         with self._workspace.media.new_tar(self.name) as tar:
             for group in batch:
-                shots = sorted(group.all("shots"), key=lambda shot: shot.start_pts)
-                yield from self._clips(group.one("source"), shots, tar)
+                plans = sorted(group.all("plans"), key=lambda plan: (plan.start_pts, plan.end_pts))
+                yield from self._clips(group.one("source"), plans, tar)
 
-    def _clips(self, record: SourceVideo, shots: Sequence[Shot], tar: MediaTar) -> Iterator[Clip | Rejected]:
+    def _clips(
+        self, record: SourceVideo, plans: Sequence[PlannedClip], tar: MediaTar
+    ) -> Iterator[CutClip | Rejected]:
         scratch = self._workspace.scratch
         try:
             local = fetch(record.uri, scratch, size_bytes=record.size_bytes, video_id=record.video_id)
         except DecodeError as error:
-            yield from (self._rejected(record, shot, shot.shot_id, error) for shot in shots)
+            yield from (self._rejected(record, plan, error) for plan in plans)
             return
         source = SourceFile(record, local.path, self._limits)
-        renderer = Renderer(self._sandbox, source, scratch)
-        for shot in shots:
-            try:
-                spans = self._spans(renderer, shot)
-            except DecodeError as error:
-                yield self._rejected(record, shot, shot.shot_id, error)
-                continue
-            num_frames = shot.last_frame - shot.start_frame + 1 if len(spans) == 1 else None
-            for span in spans:
-                yield self._clip(renderer, record, shot, span, num_frames, tar)
-
-    def _clip(
-        self,
-        renderer: Renderer,
-        record: SourceVideo,
-        shot: Shot,
-        span: Span,
-        num_frames: int | None,
-        tar: MediaTar,
-    ) -> Clip | Rejected:
-        clip_id = ids.clip_id(shot.video_id, shot.stream, span.start_pts, span.end_pts, shot.time_base)
-        rendering = self._rendering(record, shot, span)
+        crop = bars_of(self._sandbox, source) if plans and self.config.trim_bars else None
+        look = self._look(record, crop)
+        spans = [Span(plan.start_pts, plan.end_pts) for plan in plans]
+        sound = Sound(self._sandbox, source, max((span.end_pts for span in spans), default=0), scratch)
         try:
-            with renderer.render(span, rendering, num_frames) as rendered:
-                return store_clip(clip_id, shot, span, rendering, rendered, tar)
+            sound.open()
         except DecodeError as error:
-            at_s = float(span.start_pts * Fraction(shot.time_base))
-            detail = f"{error.detail} (clip at {at_s:.2f} s)"
-            return self._rejected(record, shot, clip_id, DecodeError(error.reason, detail))
+            yield from (self._rejected(record, plan, error) for plan in plans)
+            return
+        with contextlib.closing(sound):
+            for numbers in rules.grouped(spans, source.max_gap_pts):
+                yield from self._group(source, look, sound, [plans[number] for number in numbers], tar)
 
-    def _spans(self, renderer: Renderer, shot: Shot) -> list[Span]:
-        """The clips of a shot, each from a frame that is there.
+    def _look(self, record: SourceVideo, crop: Crop | None) -> Look:
+        width_px, height_px = record.video.width_px, record.video.height_px
+        if crop is not None:
+            width_px -= crop.left_px + crop.right_px
+            height_px -= crop.top_px + crop.bottom_px
+        return Look(
+            crop=crop,
+            forms=tuple(
+                ExactForm(form.name, rules.fitted_size(width_px, height_px, form.short_side_px), form.crf)
+                for form in self.config.forms
+                if form.mode == "exact"
+            ),
+            frame_size_px=rules.fitted_size(width_px, height_px, self.config.frame_short_side_px),
+        )
 
-        Raises:
-            DecodeError: the shot is too short, or the frames at which to divide it cannot be found.
-        """
-        if rules.duration(shot, shot.time_base) < self.config.min_s:
-            raise DecodeError(
-                Reason.TOO_SHORT,
-                f"has a shot of {shot.end_s - shot.start_s:.2f} s at {shot.start_s:.2f} s, shorter than "
-                f"min_s = {self.config.min_s:g}; lower min_s to keep it",
-            )
-        starts: list[int] = []
-        for target in rules.split_targets(shot, self.config.max_s):
-            start = renderer.first_frame(target, shot.end_pts)
-            if start is not None and start > max([shot.start_pts, *starts]):
-                starts.append(start)
-        return rules.spans(shot, starts)
+    def _group(
+        self, source: SourceFile, look: Look, sound: Sound, plans: Sequence[PlannedClip], tar: MediaTar
+    ) -> Iterator[CutClip | Rejected]:
+        copier = Copier(self._sandbox, source)
+        renderer = Renderer(self._sandbox, source, look, self._workspace.scratch)
+        located = locate(plans, self.config.forms, copier)
+        clips = [each for each in located if isinstance(each, LocatedClip)]
+        with (
+            copier.written([clip.copy for clip in clips], self._workspace.scratch) as copies,
+            contextlib.closing(renderer.render([self._rendering(clip) for clip in clips])) as all_rendered,
+        ):
+            made = iter(copies)
+            for plan, found in zip(plans, located, strict=True):
+                try:
+                    if isinstance(found, DecodeError):
+                        raise found
+                    rendered, copied = next(all_rendered), next(made)
+                    if isinstance(rendered, DecodeError):
+                        raise rendered
+                    videos = videos_of(found, self.config.forms, look, source.record, rendered, copied)
+                    flac = sound.flac(found.span)
+                    yield store_clip(plan, found.span, videos, flac, rendered, look, tar)
+                except DecodeError as error:
+                    yield self._rejected(source.record, plan, error)
 
-    def _rendering(self, record: SourceVideo, shot: Shot, span: Span) -> Rendering:
-        video = record.video
-        shot_frames = shot.last_frame - shot.start_frame + 1
-        shot_s = rules.duration(shot, shot.time_base)
+    def _rendering(self, clip: LocatedClip) -> Rendering:
+        length_pts = clip.span.end_pts - clip.span.start_pts
+        length_s = rules.duration(clip.span, clip.plan.time_base)
         return Rendering(
-            size_px=rules.fitted_size(video.width_px, video.height_px, self.config.short_side_px),
-            frame_size_px=rules.fitted_size(video.width_px, video.height_px, self.config.frame_short_side_px),
-            gop_frames=max(1, round(shot_frames / (2 * shot_s))),
-            crf=self.config.crf,
+            span=clip.span,
+            num_frames=clip.num_frames,
+            gop_frames=max(1, round(clip.num_frames / (2 * length_s))),
             caption_targets=rules.caption_targets(
-                span.end_pts - span.start_pts,
-                (shot.end_pts - shot.start_pts) // shot_frames,
-                self.config.num_frames(float(rules.duration(span, shot.time_base))),
+                length_pts, length_pts // clip.num_frames, self.config.num_frames(float(length_s))
             ),
         )
 
-    def _rejected(self, record: SourceVideo, shot: Shot, rejected_id: str, error: DecodeError) -> Rejected:
+    def _rejected(self, record: SourceVideo, plan: PlannedClip, error: DecodeError) -> Rejected:
         return Rejected(
-            rejected_id=rejected_id,
-            parent_id=shot.shot_id,
+            rejected_id=plan.clip_id,
+            parent_id=plan.clip_id,
             stage=self.name,
             reason=error.reason,
-            detail=f"'{file_name(record.uri)}' {error.detail}",
+            detail=f"'{file_name(record.uri)}' {error.detail} (clip at {plan.start_s:.2f} s)",
         )

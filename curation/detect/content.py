@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib.metadata import version
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from curation.base.config import Config
-from curation.base.rejects import Rejected
-from curation.base.stages import Map
-from curation.base.workspace import Workspace
 from curation.detect import cuts, dissolves, fades
 from curation.detect.blocks import overlapping_blocks
-from curation.detect.shots import Transition, merged, shots_between
-from curation.media.fetch import fetch
-from curation.media.limits import DEFAULT_LIMITS, DecodeLimits
-from curation.media.sandbox import DecodedFrame, DecodeError, Sandbox
-from curation.probe import file_name
-from curation.records import Shot, SourceVideo
-
-FRAME_WIDTH_PX = 48
-FRAME_HEIGHT_PX = 27
-"""What shot detectors look at (TransNetV2, arXiv 2008.04838, section 3)."""
+from curation.detect.detector import Detector, Frames
+from curation.detect.transitions import Settled, Transition, merged
 
 _BLOCK_FRAMES = 512
 
@@ -51,76 +40,72 @@ class ContentDetectorConfig(Config):
     )
 
 
-class ContentDetector(Map[SourceVideo, Shot]):
-    """Divides a source into shots at cuts, fades and dissolves.
+class ContentDetector(Detector):
+    """Divides a source into shots at cuts, fades and dissolves, by arithmetic on pixels."""
 
-    Frames are looked at in one pass at 48x27; pixels are held for a bounded number of frames, and 12
-    bytes per frame for the whole source.
-    """
+    version: ClassVar[str] = "2"
 
-    name: ClassVar[str] = "detect"
-    version: ClassVar[str] = "1"
-    input: ClassVar[type[SourceVideo]] = SourceVideo
-    output: ClassVar[type[Shot]] = Shot
+    config: ContentDetectorConfig
 
-    def __init__(
-        self, config: ContentDetectorConfig, workspace: Workspace, limits: DecodeLimits = DEFAULT_LIMITS
-    ) -> None:
-        self.config: ContentDetectorConfig = config
-        self._workspace = workspace
-        self._sandbox = Sandbox(limits)
+    def settle(self, frames: Iterable[Frames], frames_per_s: float) -> Iterator[Settled]:
+        """Transitions in a stream of RGB frames [27, 48, 3], reported as they become certain.
 
-    def fingerprints(self) -> Mapping[str, str]:
-        """The decoder and the arithmetic."""
-        return {"av": version("av"), "numpy": version("numpy")}
-
-    def __call__(self, batch: Sequence[SourceVideo]) -> Iterator[Shot | Rejected]:
-        """Shots of each source in order of time."""
-        for source in batch:
-            try:
-                yield from self._shots(source)
-            except DecodeError as error:
-                yield Rejected(
-                    rejected_id=source.video_id,
-                    parent_id=source.video_id,
-                    stage=self.name,
-                    reason=error.reason,
-                    detail=f"'{file_name(source.uri)}' {error.detail}",
-                )
-
-    def _shots(self, source: SourceVideo) -> list[Shot]:
-        local = fetch(
-            source.uri, self._workspace.scratch, size_bytes=source.size_bytes, video_id=source.video_id
-        )
-        frame_pts = array("q")
-        frames = self._sandbox.frames(
-            local.path,
-            source.container,
-            source.video.index,
-            width_px=FRAME_WIDTH_PX,
-            height_px=FRAME_HEIGHT_PX,
-        )
-        transitions = find_transitions(_noting_pts(frames, frame_pts), source.video.fps, self.config)
-        return shots_between(source, transitions, frame_pts)
+        Cuts and dissolves are certain once their block is done; a fade is only when the picture is there
+        again, so a flat stretch keeps everything after its beginning waiting.
+        """
+        context = max(cuts.CONTEXT_FRAMES, dissolves.CONTEXT_FRAMES)
+        contrast = _Contrast(frames_per_s)
+        waiting: list[Transition] = []
+        settled = 0
+        for block in overlapping_blocks(frames, core=_BLOCK_FRAMES, context=context):
+            contrast.extend(fades.contrast(block.core))
+            waiting += cuts.cuts_in(block, self.config.cut_difference, self.config.cut_ratio)
+            waiting += dissolves.dissolves_in(block, frames_per_s, self.config.dissolve_residual)
+            found = merged([*waiting, *contrast.fades(settled)])
+            horizon = max(settled, min(block.core_end - context, contrast.open_from()))
+            horizon = min([horizon, *(each.start_frame for each in found if each.end_frame > horizon)])
+            if horizon > settled:
+                yield Settled(horizon, [each for each in found if each.end_frame <= horizon])
+                waiting = [each for each in waiting if each.start_frame >= horizon]
+                settled = horizon
+                contrast.forget(settled)
+        yield Settled(contrast.end, merged([*waiting, *contrast.fades(settled)]))
 
 
-def _noting_pts(frames: Iterable[DecodedFrame], frame_pts: array[int]) -> Iterator[DecodedFrame]:
-    for frame in frames:
-        frame_pts.append(frame.pts)
-        yield frame
+class _Contrast:
+    """The contrast of the frames from a while before the settled ones on."""
 
+    def __init__(self, frames_per_s: float) -> None:
+        self._values = array("f")
+        self._offset = 0
+        self._frames_per_s = frames_per_s
 
-def find_transitions(
-    frames: Iterable[DecodedFrame], frames_per_s: float, config: ContentDetectorConfig
-) -> list[Transition]:
-    """Transitions in a stream of small RGB frames, disjoint and in order of time."""
-    contrast = array("f")
-    found: list[Transition] = []
-    context = max(cuts.CONTEXT_FRAMES, dissolves.CONTEXT_FRAMES)
-    images = (frame.image for frame in frames)
-    for block in overlapping_blocks(images, core=_BLOCK_FRAMES, context=context):
-        contrast.extend(fades.contrast(block.core))
-        found += cuts.cuts_in(block, config.cut_difference, config.cut_ratio)
-        found += dissolves.dissolves_in(block, frames_per_s, config.dissolve_residual)
-    found += fades.fades(contrast, frames_per_s)
-    return merged(found)
+    @property
+    def end(self) -> int:
+        """Frames so far."""
+        return self._offset + len(self._values)
+
+    def extend(self, values: Iterable[float]) -> None:
+        """The contrast of the next frames."""
+        self._values.extend(values)
+
+    def fades(self, start: int) -> list[Transition]:
+        """Fades that begin at or after frame `start`."""
+        found = fades.fades(self._values, self._frames_per_s)
+        moved = [
+            replace(
+                each, start_frame=each.start_frame + self._offset, end_frame=each.end_frame + self._offset
+            )
+            for each in found
+        ]
+        return [each for each in moved if each.start_frame >= start]
+
+    def open_from(self) -> int:
+        """The frame from which later frames may change the fades."""
+        return self._offset + fades.open_from(self._values, self._frames_per_s)
+
+    def forget(self, settled: int) -> None:
+        """Drop what lies well before the settled frames."""
+        past = max(0, settled - _BLOCK_FRAMES - self._offset)
+        del self._values[:past]
+        self._offset += past

@@ -6,7 +6,7 @@ import numpy as np
 
 from curation.detect.blocks import Block, Frames
 from curation.detect.pictures import Floats, correlation, luma
-from curation.detect.shots import Transition
+from curation.detect.transitions import Transition
 
 _NEIGHBOURS = 3
 _FLOOR = 1.0

@@ -8,7 +8,7 @@ import numpy as np
 
 from curation.detect.blocks import Block
 from curation.detect.pictures import Floats, luma
-from curation.detect.shots import Transition
+from curation.detect.transitions import Transition
 
 _WINDOWS_S = (0.35, 0.7, 1.4)
 _MAX_WINDOW = 96

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from curation.detect.blocks import Frames
 from curation.detect.pictures import luma
-from curation.detect.shots import Transition
+from curation.detect.transitions import Transition
 
 _FLAT_CONTRAST = 2.5
 _LOOK_AHEAD_S = 0.1
@@ -49,6 +49,16 @@ def fades(contrasts: Sequence[float], frames_per_s: float) -> list[Transition]:
             continue
         found.append(Transition(start, end, "gradual", 1.0))
     return found
+
+
+def open_from(contrasts: Sequence[float], frames_per_s: float) -> int:
+    """The frame from which later frames may still change what `fades` finds, the end where none is."""
+    values = np.asarray(contrasts, np.float32)
+    ahead = max(2, round(_LOOK_AHEAD_S * frames_per_s))
+    for first, last in _flat_runs(values):
+        if last + _climb(values[last + 1 :], float(values[last]), ahead) >= len(values) - 1 - ahead:
+            return first - _climb(values[:first][::-1], float(values[first]), ahead)
+    return len(values)
 
 
 def _flat_runs(values: npt.NDArray[np.float32]) -> list[tuple[int, int]]:

@@ -23,6 +23,9 @@ _OPERATIONS = {
     "probe": "curation.media.operations.probe",
     "frames": "curation.media.operations.frames",
     "audio": "curation.media.operations.audio",
+    "packets": "curation.media.operations.packets",
+    "pictures": "curation.media.operations.pictures",
+    "samples": "curation.media.operations.samples",
 }
 
 SETUP_FAILED, EXEC_FAILED = 126, 127

@@ -1,4 +1,4 @@
-"""Which ffmpeg binary encodes."""
+"""Which ffmpeg binary encodes, and the options with which its output repeats."""
 
 from __future__ import annotations
 
@@ -6,6 +6,26 @@ import functools
 import os
 import shutil
 import subprocess
+from typing import Any
+
+SCALER = "bicubic+accurate_rnd+bitexact"
+"""Flags of the scaler whose output does not depend on the CPU."""
+
+REPEATABLE: dict[str, Any] = {
+    "fflags": "+bitexact",
+    "map_metadata": -1,
+    "map_chapters": -1,
+    "threads": 1,
+}
+"""Options of an output, as ffmpeg-python takes them, without which its bytes would not repeat."""
+
+
+def seek_arguments(seek_s: float | None) -> list[str]:
+    """Options before an input that start reading at a keyframe before a time on the file's own clock; none
+    to read from its beginning."""
+    if seek_s is None:
+        return []
+    return ["-seek_timestamp", "1", "-noaccurate_seek", "-ss", f"{seek_s:.6f}"]
 
 
 @functools.cache

@@ -113,12 +113,14 @@ class Sandbox:
         gray: bool = False,
         start_pts: int | None = None,
         end_pts: int | None = None,
+        threads: int = 1,
     ) -> MediaStream[DecodedFrame]:
         """Every decoded frame with start_pts <= pts < end_pts in presentation order, scaled.
 
         Frames are upright (rotation and mirroring applied) and their pts strictly increase: one that is
         missing is the previous plus the previous duration, one not above the previous is the previous plus
-        one. A packet that cannot be decoded is skipped; the stream's `damage` tells.
+        one. A packet that cannot be decoded is skipped; the stream's `damage` tells. With more than one
+        thread the frames of an undamaged stream are the same, those of a damaged one may not be.
 
         Raises:
             DecodeError: while iterating; not one frame can be decoded, or a limit is exceeded.
@@ -133,6 +135,7 @@ class Sandbox:
             "gray": gray,
             "start_pts": start_pts,
             "end_pts": end_pts,
+            "threads": threads,
         }
         return MediaStream(self._frames(arguments, shape))
 

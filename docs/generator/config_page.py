@@ -8,12 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from curation.base.config import is_operational
 from docs.generator.markdown import HEAD, docstring, escaped, file_of, table
 from pipelines.config import PipelineConfig
-from training.config import TrainConfig
 
 INTRODUCTION = """# Configuration
 
@@ -49,7 +47,7 @@ def config_page() -> str:
     for model, found in places.items():
         rows = list(_rows(model, found[0][0] if len(found) == 1 else "…", found[0][1]))
         if rows:
-            paths = ", ".join(f"`{path}`" if path else "Top level" for path, _ in found)
+            paths = ", ".join(f"`{path}`" if path else "Top level" for path, _ in found) + _variant(model)
             lines += [f"## {paths}\n", f"`{model.__name__}` ({file_of(model)}): {docstring(model)}\n"]
             lines += table(("key", "type", "default", "range", "kind of field", "meaning"), rows)
     return "\n".join(lines)
@@ -59,21 +57,32 @@ def _note_places(model: type[BaseModel], path: str, operational: bool, places: P
     """Where each model stands in a file, in the order of the file."""
     places.setdefault(model, []).append((path, operational))
     for name, field in model.model_fields.items():
-        section = _section(field)
-        if section is not None:
-            there = f"{path}.{name}" if path else name
+        there = f"{path}.{name}" if path else name
+        there += "[]" if typing.get_origin(field.annotation) is tuple else ""
+        for section in _sections(field.annotation):
             _note_places(section, there, operational or is_operational(field), places)
+
+
+def _variant(model: type[BaseModel]) -> str:
+    """The kind that chooses a model, where there is one to choose."""
+    kind = model.model_fields.get("kind")
+    values = () if kind is None else typing.get_args(kind.annotation)
+    return f", kind {values[0]}" if len(values) == 1 else ""
 
 
 def _rows(model: type[BaseModel], path: str, operational: bool) -> Iterator[tuple[str, ...]]:
     """A row per field that is no section, or a section that may be left out."""
     properties = model.model_json_schema()["properties"]
     for name, field in model.model_fields.items():
-        if _section(field) is None:
+        sections = _sections(field.annotation)
+        if not sections:
             kind, values = _type(properties[name]), _range(properties[name])
             default = "required" if field.is_required() else _value(field.get_default())
-        elif _section(field) is TrainConfig:
-            kind, default, values = "section", "none", ""
+        elif type(None) in typing.get_args(field.annotation):
+            present = None if field.is_required() else field.get_default()
+            kind, default, values = "section", "none" if present is None else "a section", ""
+        elif typing.get_origin(field.annotation) is tuple:
+            kind, default, values = "list of sections", "one section", _range(properties[name])
         else:
             continue
         nature = "operational" if operational or is_operational(field) else "semantic"
@@ -81,12 +90,11 @@ def _rows(model: type[BaseModel], path: str, operational: bool) -> Iterator[tupl
         yield f"`{key}`", kind, default, values, nature, escaped(field.description or "")
 
 
-def _section(field: FieldInfo) -> type[BaseModel] | None:
-    """The model of a field that is a section, None for a plain value."""
-    for part in (field.annotation, *typing.get_args(field.annotation)):
-        if isinstance(part, type) and issubclass(part, BaseModel):
-            return part
-    return None
+def _sections(annotation: Any) -> list[type[BaseModel]]:
+    """The models of a field that is a section, or a choice of sections; none for a plain value."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in typing.get_args(annotation) for model in _sections(part)]
 
 
 def _type(schema: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "status": "Say how far a run is.",
         "retry": "Try rejected inputs of a run again.",
         "tables": "Show or query the tables of a run.",
-        "segment": "Print the shots of video files.",
+        "segment": "Find the shots of video files; split them, or write a contact sheet or an EDL.",
     },
     "Shards": {"shards": "Look at shards and verify them."},
     "Training": {"train": "Train from shard URLs."},

@@ -20,7 +20,7 @@ def set_option(command: F) -> F:
         "overrides",
         metavar="KEY=VALUE",
         multiple=True,
-        help="Override a config value, e.g. --set curation.cut.max_s=20 (repeatable).",
+        help="Override a config value, e.g. --set curation.stitch.max_s=20 (repeatable).",
     )(command)
 
 

@@ -47,10 +47,11 @@ def command(
             f"{found.inputs} input files ({found.input_bytes / 1e6:.1f} MB), "
             f"{found.new_inputs} new or changed"
         )
-        click.echo(f"{'stage':<16}{'units done':>11}{'to do':>8}{'to redo':>9}  resources")
+        wide = max(len(name) for name in found.stages) + 1
+        click.echo(f"{'stage':<{wide}}{'units done':>11}{'to do':>8}{'to redo':>9}  resources")
         for name, stage in found.stages.items():
             click.echo(
-                f"{name:<16}{stage.done:>11}{stage.todo:>8}{stage.redo:>9}  "
+                f"{name:<{wide}}{stage.done:>11}{stage.todo:>8}{stage.redo:>9}  "
                 f"{stage.cpus:g} CPU, {stage.gpus:g} GPU"
             )
         click.echo(

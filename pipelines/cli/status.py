@@ -47,10 +47,11 @@ def command(run: str, as_json: bool) -> None:
         click.echo(json.dumps({"run_id": saved["run_id"], "stages": stages, "rejected": reasons}))
         return
     click.echo(f"run {saved['run_id']} at {workspace.storage.url}")
-    click.echo(f"{'stage':<16}{'inputs':>9}{'committed':>11}{'rejected':>10}{'pending':>9}{'outputs':>9}")
+    wide = max(len(name) for name in stages) + 1
+    click.echo(f"{'stage':<{wide}}{'inputs':>9}{'committed':>11}{'rejected':>10}{'pending':>9}{'outputs':>9}")
     for name, row in stages.items():
         click.echo(
-            f"{name:<16}{row['inputs']:>9}{row['committed']:>11}{row['rejected']:>10}"
+            f"{name:<{wide}}{row['inputs']:>9}{row['committed']:>11}{row['rejected']:>10}"
             f"{row['pending']:>9}{row['outputs']:>9}"
         )
     for reason, number in reasons.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import click
@@ -17,7 +18,7 @@ from pipelines.cli.options import json_option, saved_pipeline
 @click.option(
     "--sql", is_flag=True, help="Print DuckDB views of all tables: duckdb -init <(cliploom tables RUN --sql)"
 )
-@json_option("Print one JSON object per row.")
+@json_option("Print one JSON object per row, bytes as base64.")
 def command(run: str, table: str | None, limit: int, sql: bool, as_json: bool) -> None:
     """List the tables of RUN, or show the rows of one that count.
 
@@ -51,14 +52,22 @@ def command(run: str, table: str | None, limit: int, sql: bool, as_json: bool) -
             shutil.rmtree(workspace.scratch, ignore_errors=True)
     for row in rows.slice(0, limit).to_pylist():
         if as_json:
-            click.echo(json.dumps(row, ensure_ascii=False, default=str))
+            click.echo(json.dumps(row, ensure_ascii=False, default=_base64))
         else:
             click.echo("  ".join(f"{key}={_short(value)}" for key, value in row.items()))
     if rows.num_rows > limit:
         click.echo(f"({rows.num_rows - limit} more rows; --limit {rows.num_rows} shows them)", err=True)
 
 
+def _base64(value: object) -> str:
+    """Bytes for JSON."""
+    assert isinstance(value, bytes), f"no column of a table holds a {type(value).__name__}"
+    return base64.b64encode(value).decode()
+
+
 def _short(value: object) -> str:
     """A value on one line: names of files are strangers' texts, and may hold what steers a terminal."""
+    if isinstance(value, bytes):
+        return f"<{len(value)} bytes>"
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
     return text if len(text) <= 160 else text[:157] + "..."

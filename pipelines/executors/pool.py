@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -117,7 +118,8 @@ class WorkerPool:
     def _spawn(self) -> _Worker:
         ours, theirs = socket.socketpair()
         # -P: nothing is imported from the folder that the user happens to be in.
-        command = [sys.executable, "-P", "-m", "pipelines.executors.worker", str(theirs.fileno())]
+        module = "pipelines.executors.worker"
+        command = [sys.executable, "-P", "-m", module, str(theirs.fileno()), str(os.getpid())]
         process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         theirs.close()
         worker = _Worker(process, Connection(ours.detach()))

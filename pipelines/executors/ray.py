@@ -1,8 +1,9 @@
-"""The Ray executor: the same units streaming through one actor pool per stage (Ray Data).
+"""The Ray executor: the same units streaming through pools of actors (Ray Data).
 
 The only file that imports ray. A row is a unit reference: its digests and small records, never media.
-Stages of a segment follow one another in topological order, so side-by-side stages take turns on a
-unit while different units fill all pools. Every result is posted to a mailbox as soon as its stage is
+Stages of a segment follow one another in topological order; neighbours that ask for the same CPUs and GPUs
+share their actors, since every actor costs seconds to start and a process's memory, and a clip that is
+decoded in one process need not be decoded in six. Every result is posted to a mailbox as soon as its stage is
 done; the driver, which holds the lease, commits from there.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import logging
 import os
 import tempfile
@@ -17,7 +19,7 @@ import threading
 import time
 import traceback
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,7 @@ from curation.base.tables import Tables
 from curation.base.workspace import Workspace, remove_dead_scratch
 from pipelines.assess import UnitState
 from pipelines.committer import Claims, keep_first
-from pipelines.dag import Dag, Segment
+from pipelines.dag import Dag, Node, Segment
 from pipelines.execution import run_task
 from pipelines.executors.base import StageFailed, Work
 from pipelines.executors.faults import MAX_DEATHS, MAX_RETRIES, PASSING, backoff_s, set_aside
@@ -66,13 +68,17 @@ class RayExecutor:
         mailbox = ray.remote(Mailbox).options(num_cpus=0, max_concurrency=8).remote(work.claims)
         rows = [{"unit": state.unit, "state": self._pack(work, state)} for state in work.todo]
         dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
-        for node in work.segment.nodes:
-            needs = node.stage.resources
+        pools = actor_pools(work.segment)
+        total_cpus = float(ray.cluster_resources().get("CPU", 1))
+        for nodes in pools:
+            needs = nodes[0].stage.resources
+            # One actor of each pool must fit, and something be left: a pool that cannot start would hang.
+            cpus = min(needs.cpus, max(0.05, 0.9 * total_cpus / (len(pools) + 1)))
             dataset = dataset.map_batches(
                 StageActor,
                 fn_constructor_args=(
                     self._start,
-                    node.name,
+                    [node.name for node in nodes],
                     dict(work.keys),
                     work.run_id,
                     work.scope.to_dict(),
@@ -80,9 +86,14 @@ class RayExecutor:
                 ),
                 batch_size=1,
                 batch_format="pyarrow",
-                num_cpus=min(needs.cpus, _share(work.segment)),
+                num_cpus=cpus,
                 num_gpus=needs.gpus or None,
-                compute=ActorPoolStrategy(min_size=1, max_size=max(1, len(rows))),
+                compute=ActorPoolStrategy(
+                    min_size=1,
+                    # Ray Data queues two rows at an actor before it starts another, and a row is a film.
+                    initial_size=1 if needs.gpus else _fitting(total_cpus / len(pools), cpus, len(rows)),
+                    max_size=max(1, len(rows)),
+                ),
             )
         failure: list[BaseException] = []
 
@@ -168,12 +179,12 @@ class Mailbox:
 
 
 class StageActor:
-    """One stage in one process of the cluster."""
+    """Stages that follow one another, in one process of the cluster."""
 
     def __init__(
         self,
         start: Mapping[str, Any],
-        node: str,
+        nodes: Sequence[str],
         keys: Mapping[str, str],
         run_id: str,
         scope: Mapping[str, Any],
@@ -184,17 +195,18 @@ class StageActor:
         self._workspace = Workspace.open(start["run_url"], scratch)
         module, function = start["builder"].split(":")
         self._dag: Dag = getattr(importlib.import_module(module), function)(start["config"], self._workspace)
-        self._node = self._dag[node]
-        self._segment = next(s for s in self._dag.segments() if self._node in s.nodes)
+        first = self._dag[nodes[0]]
+        self._segment = next(s for s in self._dag.segments() if first in s.nodes)
+        self._own = replace(self._segment, nodes=tuple(self._dag[name] for name in nodes))
+        self._ready: set[str] = set()
         self._keys = keys
         self._run_id = run_id
         self._mailbox = mailbox
         tables = Tables(self._workspace.storage)
         self._loader = RecordLoader(self._dag, tables, scope_from_dict(scope, self._dag, tables))
-        self._node.stage.setup()
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """Move each unit of a batch past this stage."""
+        """Move each unit of a batch past these stages."""
         return pa.table(
             {"unit": batch.column("unit"), "state": pa.array(list(self._states(batch)), pa.binary())}
         )
@@ -202,38 +214,45 @@ class StageActor:
     def _states(self, batch: pa.Table) -> Iterator[bytes]:
         for packed in batch.column("state").to_pylist():
             ledger, walk = unpack_unit(packed)
-            only = replace(self._segment, nodes=(self._node,))
-            for node, digest in walk.next_tasks(only, self._keys, ledger):
-                self._run(walk, node, digest)
+            while tasks := walk.next_tasks(self._own, self._keys, ledger):
+                for name, digest in tasks:
+                    self._run(walk, self._dag[name], digest)
             yield walk_bytes(self._segment, self._keys, ledger, walk)
 
-    def _run(self, walk: UnitWalk, node: str, digest: str) -> None:
-        unit = walk.state.unit
-        task = make_task(walk, node, digest, self._keys, self._run_id, self._loader)
-        if ray.get(self._mailbox.begin.remote(node, unit)) >= MAX_DEATHS:
-            result = set_aside(self._node, task, "the worker process died", self._workspace)
+    def _run(self, walk: UnitWalk, node: Node, digest: str) -> None:
+        name, unit = node.name, walk.state.unit
+        task = make_task(walk, name, digest, self._keys, self._run_id, self._loader)
+        if ray.get(self._mailbox.begin.remote(name, unit)) >= MAX_DEATHS:
+            result = set_aside(node, task, "the worker process died", self._workspace)
         else:
             for tries in range(MAX_RETRIES + 1):
                 try:
-                    result = run_task(self._node, replace(task, tries=tries), self._workspace)
+                    self._set_up(node)
+                    result = run_task(node, replace(task, tries=tries), self._workspace)
                     break
                 except PASSING as fault:
                     message = str(fault)
                     time.sleep(backoff_s(tries))
                 except Exception:
-                    ray.get(self._mailbox.post.remote("failed", node, unit, traceback.format_exc()))
+                    ray.get(self._mailbox.post.remote("failed", name, unit, traceback.format_exc()))
                     raise
             else:
-                ray.get(self._mailbox.post.remote("postponed", node, unit, message))
-                walk.waiting.discard(node)
+                ray.get(self._mailbox.post.remote("postponed", name, unit, message))
+                walk.waiting.discard(name)
+                walk.stuck.add(name)
                 return
-        result = keep_first(self._dag, result, self._remote_claims(result))
-        ray.get(self._mailbox.post.remote("result", node, unit, pack_result(result)))
+        result = keep_first(self._dag, result, self._remote_claims(node, result))
+        ray.get(self._mailbox.post.remote("result", name, unit, pack_result(result)))
         walk.take(self._dag, result)
 
-    def _remote_claims(self, result: Any) -> Claims:
+    def _set_up(self, node: Node) -> None:
+        """Set a stage up when this process first needs it."""
+        if node.name not in self._ready:
+            node.stage.setup()
+            self._ready.add(node.name)
+
+    def _remote_claims(self, node: Node, result: Any) -> Claims:
         """The answer of the mailbox on the records of a distinct node, as `keep_first` takes it."""
-        node = self._node
         if not node.distinct:
             return {}
         table = result.tables[node.stage.output.TABLE]
@@ -249,10 +268,18 @@ def walk_bytes(segment: Segment, keys: Mapping[str, str], ledger: Any, walk: Uni
     return pack_unit(segment, keys, ledger, walk.state, None, walk.records)
 
 
-def _share(segment: Segment) -> float:
-    """CPUs an actor may ask for so that one of each stage fits: a pool that cannot start would hang."""
-    total = float(ray.cluster_resources().get("CPU", 1))
-    return max(0.05, 0.9 * total / (len(segment.nodes) + 1))
+def actor_pools(segment: Segment) -> list[tuple[Node, ...]]:
+    """The stages of a segment by the actors that run them: neighbours with equal needs go together."""
+
+    def needs(node: Node) -> tuple[float, float]:
+        return node.stage.resources.cpus, node.stage.resources.gpus
+
+    return [tuple(nodes) for _, nodes in itertools.groupby(segment.nodes, needs)]
+
+
+def _fitting(cpus: float, each: float, most: int) -> int:
+    """How many actors of so many CPUs fit, at least one."""
+    return max(1, min(most, int(cpus / each)))
 
 
 def _node_scratch(root: str | None) -> str:

@@ -1,8 +1,8 @@
 """A worker process of the local executor: reads tasks from a pipe, runs stages, writes results.
 
-Started as `python -m pipelines.executors.worker FD` with one end of a socket pair. Its first message
-says where the run is and which function builds the stages out of which config; it answers that it is
-ready, serves tasks, and ends when the other end closes.
+Started as `python -m pipelines.executors.worker FD PARENT` with one end of a socket pair and the process
+id of the driver. Its first message says where the run is and which function builds the stages out of which
+config; it answers that it is ready, serves tasks, and ends when the other end closes.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from pipelines.wire import pack, pack_result, unpack, unpack_task
 _PR_SET_PDEATHSIG = 1
 
 
-def main(descriptor: int) -> None:
+def main(descriptor: int, parent: int) -> None:
     """Serve tasks until the driver is gone."""
-    _die_with_parent()
+    _die_with(parent)
     # An interrupt at the terminal reaches every process of the group: the driver decides what ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = Connection(descriptor)
@@ -72,13 +72,13 @@ def _build(start: dict[str, Any], workspace: Workspace) -> Dag:
     return dag
 
 
-def _die_with_parent() -> None:
-    """Ask the kernel to end this process with the driver, even if that is killed in mid-task."""
-    parent = os.getppid()
+def _die_with(parent: int) -> None:
+    """Ask the kernel to end this process with the driver, even if that is killed in mid-task; end now if it
+    is gone already."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit(1)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipelines.report.data import Bin, Histogram, Training
+from pipelines.report.data import Bin, FilterLimits, Histogram, Training
 from pipelines.report.distributions import round_step
 from pipelines.report.wording import count, quantity
 
-LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 42
+LEFT, RIGHT, TOP, BOTTOM = 46, 18, 12, 42
 Y_STEPS = 3
 WIDEST_BAR = 44
 X_LABELS = 7
@@ -75,6 +75,15 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Shade:
+    """A stretch of the x axis that thresholds turn down; `edge` is where the threshold lies."""
+
+    x: float
+    width: float
+    edge: float
+
+
+@dataclass(frozen=True)
 class HistogramChart:
     """A histogram laid out."""
 
@@ -82,6 +91,7 @@ class HistogramChart:
     marks: tuple[Mark, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
+    shades: tuple[Shade, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,8 +107,8 @@ class CurveChart:
     dropped: int
 
 
-def histogram_chart(data: Histogram) -> HistogramChart:
-    """Bars from zero, over axes with round ticks."""
+def histogram_chart(data: Histogram, limits: FilterLimits | None = None) -> HistogramChart:
+    """Bars from zero, over axes with round ticks; what lies outside of `limits` is shaded."""
     tallest = max(each.count for each in data.bins)
     step = round_step(max(tallest, 1), Y_STEPS, whole=True)
     top = step * math.ceil(max(tallest, 1) / step)
@@ -121,7 +131,16 @@ def histogram_chart(data: Histogram) -> HistogramChart:
         Tick(_r(frame.bottom - frame.plot_height * i * step / top), count(i * step))
         for i in range(int(top / step) + 1)
     ]
-    return HistogramChart(frame, tuple(marks), tuple(_bin_ticks(data.bins, width)), tuple(y_ticks))
+    x_ticks = tuple(_bin_ticks(data.bins, width))
+    shades = () if limits is None else tuple(_shades(data.bins, limits))
+    return HistogramChart(frame, tuple(marks), x_ticks, tuple(y_ticks), shades)
+
+
+def spread(data: Histogram) -> str:
+    """'median 4, from 3.2 to 4.6', 'all 0'."""
+    if data.minimum == data.maximum:
+        return f"all {quantity(data.median)}"
+    return f"median {quantity(data.median)}, from {quantity(data.minimum)} to {quantity(data.maximum)}"
 
 
 def bin_label(each: Bin) -> str:
@@ -178,6 +197,22 @@ def _bin_ticks(bins: Sequence[Bin], width: float) -> list[Tick]:
         for place, edge in enumerate(edges)
         if place % every == 0
     ]
+
+
+def _shades(bins: Sequence[Bin], limits: FilterLimits) -> Iterator[Shade]:
+    """From either end of the axis to the threshold, where that lies on the axis."""
+    first, step = bins[0].low, bins[0].high - bins[0].low
+
+    def place(value: float) -> float:
+        share = (value - first) / (step * len(bins))
+        return LEFT + HISTOGRAM.plot_width * min(max(share, 0), 1)
+
+    if limits.min is not None and limits.min > first:
+        edge = place(limits.min)
+        yield Shade(_r(LEFT), _r(edge - LEFT), _r(edge))
+    if limits.max is not None and (bins[-1].open_ended or limits.max < bins[-1].high):
+        edge = place(limits.max)
+        yield Shade(_r(edge), _r(HISTOGRAM.right - edge), _r(edge))
 
 
 def _running_mean(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:

@@ -11,6 +11,7 @@ from captioning.records import Caption, FusedCaption, Modality, SourceLine
 from curation.base.rejects import Rejected
 from curation.records import Clip, DuplicateOf, SourceVideo
 from pipelines.report.data import ClipView, LineView, Origin
+from pipelines.report.filters import score_views
 from pipelines.report.run_records import RunRecords
 from pipelines.report.spans import claim_anchor, fused_view, shown_claims
 from pipelines.report.thumbnails import ReadMedia, thumbnails
@@ -20,6 +21,8 @@ from shards.records import Sample
 MAX_LINES = 90
 MAX_LINE_TEXT = 600
 MAX_NAME = 300
+ALIKE = {"exact": "has the same bytes", "near": "looks the same", "semantic": "shows the same"}
+"""What the kinds of duplicates mean."""
 ORDER = {modality: place for place, modality in enumerate(Modality)}
 
 
@@ -95,6 +98,7 @@ def _view(number: int, clip: Clip, found: _Found, read_media: ReadMedia) -> Clip
         fused=tuple(views),
         fate_kind=fate_kind,
         fate=fate,
+        scores=score_views(clip.scores),
         origins=tuple(_origins(captions, fused)),
     )
 
@@ -166,8 +170,8 @@ def _fate(clip_id: str, found: _Found) -> tuple[str, str]:
     sample, duplicate = found.samples.get(clip_id), found.duplicates.get(clip_id)
     if sample is not None:
         return "packed", f"in shard {shown(sample.shard_id, MAX_NAME)}, place {sample.position + 1}"
-    if duplicate is not None and duplicate.duplicate_of != clip_id:
-        return "duplicate", f"not packed: same content as clip {duplicate.duplicate_of}"
+    if duplicate is not None:
+        return "duplicate", f"not packed: {ALIKE[duplicate.kind]} as clip {duplicate.duplicate_of}"
     rejects = found.rejects[clip_id]
     if rejects:
         said = "; ".join(f"{words(each.reason)} at {each.stage}: {each.detail}" for each in rejects)

@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from captioning.records import Caption, FusedCaption, Modality
-from curation.records import Clip, DuplicateOf, Shot, SourceVideo
+from curation.base.records import Record
+from curation.records import Clip, DuplicateOf, SourceVideo
 from pipelines.report.run_records import RunRecords
 from shards.records import DatasetManifest, Sample, ShardFile
 
@@ -75,15 +76,17 @@ def count_sources(records: RunRecords) -> tuple[int, float]:
     return len(durations), math.fsum(durations)
 
 
-def count_shots(records: RunRecords) -> int:
-    """Shots of all sources."""
-    return sum(batch.num_rows for batch in records.batches(Shot, ["shot_id"]))
+def count_rows(records: RunRecords, cls: type[Record], column: str) -> int:
+    """Records of a class; `column` is one that is cheap to read."""
+    return sum(batch.num_rows for batch in records.batches(cls, [column]))
 
 
-def count_duplicates(records: RunRecords) -> int:
-    """Clips that are another's twin."""
-    batches = records.batches(DuplicateOf, ["clip_id", "duplicate_of"])
-    return sum(int(pc.sum(pc.not_equal(*batch.columns)).as_py() or 0) for batch in batches)
+def count_duplicates(records: RunRecords) -> Counter[str]:
+    """Clips that another stands for, by how they were found to be the same."""
+    found: Counter[str] = Counter()
+    for batch in records.batches(DuplicateOf, ["kind"]):
+        found.update(batch.column("kind").to_pylist())
+    return found
 
 
 def count_captions(records: RunRecords) -> CaptionCounts:

@@ -12,11 +12,21 @@ from captioning.records import FusionKind, Modality, Provenance, SupportScore
 
 
 @dataclass(frozen=True, kw_only=True)
+class FilterLimits:
+    """A filter of the run and the scores that it lets through, both ends included."""
+
+    name: str
+    min: float | None
+    max: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunFacts:
     """What is known of a run besides its records.
 
     `started_s` and `finished_s` are seconds since 1970 (UTC); `files` counts the inputs that were
-    discovered; `stage_seconds` are (stage, seconds of work over all workers) in DAG order.
+    discovered; `stage_seconds` are (stage, seconds of work over all workers) in DAG order; `filters`
+    are those in use.
     """
 
     run_id: str
@@ -26,6 +36,7 @@ class RunFacts:
     version: str
     files: int
     stage_seconds: tuple[tuple[str, float], ...] = ()
+    filters: tuple[FilterLimits, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +49,15 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True)
 class Totals:
-    """Counts over all rows of the run. A clip is captioned when a captioner said something of it."""
+    """Counts over all rows of the run. `clips` passed the filters, `cut` are those and the ones that did
+    not; a clip is captioned when a captioner said something of it."""
 
     files: int
     videos: int
     video_s: float
     shots: int
+    planned: int
+    cut: int
     clips: int
     clip_s: float
     captioned: int
@@ -127,6 +141,15 @@ class Bars:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FilterChart:
+    """How a filter's scores are spread; `outside` counts the clips that its thresholds turn down."""
+
+    histogram: Histogram
+    limits: FilterLimits
+    outside: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Captioner:
     """A model that wrote texts of the run: `role` is a modality or `fusion`."""
 
@@ -145,6 +168,28 @@ class Thumbnail:
     width_px: int
     height_px: int
     time_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreView:
+    """What a filter measured of a clip: `label` and `unit` are words for the page."""
+
+    label: str
+    value: float
+    unit: str
+    passes: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnedDown:
+    """A clip that a filter turned down, with the middle one of its frames."""
+
+    clip_id: str
+    source: str
+    start_s: float
+    end_s: float
+    thumbnail: Thumbnail | None
+    scores: tuple[ScoreView, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,6 +265,7 @@ class ClipView:
     fused: tuple[FusedView, ...]
     fate_kind: str
     fate: str
+    scores: tuple[ScoreView, ...]
     origins: tuple[Origin, ...]
 
     @property
@@ -236,6 +282,9 @@ class ReportData:
     totals: Totals
     funnel: tuple[FunnelStep, ...]
     rejects: tuple[RejectGroup, ...]
+    turned_down: tuple[TurnedDown, ...]
+    num_turned_down: int
+    filters: tuple[FilterChart, ...]
     histograms: tuple[Histogram, ...]
     bars: tuple[Bars, ...]
     captioners: tuple[Captioner, ...]

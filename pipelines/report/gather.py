@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import numpy as np
 
 from captioning.records import Modality
+from curation.records import CutClip, PlannedClip, Shot
 from pipelines.report.choice import choose_clips
-from pipelines.report.clip_views import clip_views
+from pipelines.report.clip_views import ALIKE, clip_views
 from pipelines.report.counting import (
     CaptionCounts,
     FusionCounts,
@@ -19,17 +21,19 @@ from pipelines.report.counting import (
     count_duplicates,
     count_fused,
     count_packed,
-    count_shots,
+    count_rows,
     count_sources,
     is_embedded,
     motion_levels,
 )
 from pipelines.report.data import Bars, Captioner, Histogram, ReportData, RunFacts, Totals, Training
 from pipelines.report.distributions import histogram
+from pipelines.report.filters import count_scores, filter_charts
 from pipelines.report.funnel import funnel
 from pipelines.report.rejects import reject_groups
 from pipelines.report.run_records import RunRecords
 from pipelines.report.thumbnails import ReadMedia
+from pipelines.report.turned_down import turned_down
 
 MAX_CLIPS = 60
 
@@ -54,20 +58,22 @@ def gather(
     clips = clip_table(records)
     videos, video_s = count_sources(records)
     captions, fused, packed = count_captions(records), count_fused(records), count_packed(records)
-    groups = reject_groups(records)
+    groups, duplicates, scores = reject_groups(records), count_duplicates(records), count_scores(records)
     durations = clips.column("duration_s").to_numpy()
     totals = Totals(
         files=facts.files,
         videos=videos,
         video_s=video_s,
-        shots=count_shots(records),
+        shots=count_rows(records, Shot, "shot_id"),
+        planned=count_rows(records, PlannedClip, "clip_id"),
+        cut=count_rows(records, CutClip, "clip_id"),
         clips=len(clips),
         clip_s=math.fsum(durations),
         captioned=captions.captioned,
         fused=fused.clips,
         claims=int(np.sum(fused.claims)),
         uncited_claims=fused.uncited_claims,
-        duplicates=count_duplicates(records),
+        duplicates=duplicates.total(),
         samples=packed.samples,
         sample_s=packed.seconds,
         shards=packed.shards,
@@ -80,8 +86,11 @@ def gather(
         totals=totals,
         funnel=funnel(totals, groups, records.outputs()),
         rejects=groups,
+        turned_down=turned_down(scores.turned_down, records, read_media),
+        num_turned_down=len(scores.turned_down),
+        filters=tuple(filter_charts(facts.filters, scores)),
         histograms=_histograms(durations, clips_per_source(clips, videos), fused),
-        bars=_bars(captions),
+        bars=_bars(captions, duplicates),
         captioners=_captioners(captions, fused),
         training=training,
         clips=clip_views(choose_clips(clips, max_clips), records, read_media),
@@ -98,13 +107,17 @@ def _histograms(durations: Values, per_source: Values, fused: FusionCounts) -> t
     return tuple(each for each in found if each is not None)
 
 
-def _bars(captions: CaptionCounts) -> tuple[Bars, ...]:
+def _bars(captions: CaptionCounts, duplicates: Counter[str]) -> tuple[Bars, ...]:
     said = tuple((modality.value, captions.said[modality]) for modality in Modality)
     motion = tuple((name, captions.motion[name]) for name in motion_levels().values())
     bars = [Bars(title="Captions that say something", note="clips with a text, by modality", counts=said)]
     if any(count for _, count in motion):
         note = "share of the picture that moves within 0.1 s"
         bars.append(Bars(title="Motion in the picture", note=note, counts=motion))
+    if duplicates:
+        kinds = tuple((said, duplicates[kind]) for kind, said in ALIKE.items() if duplicates[kind])
+        note = "clips for which another one stands"
+        bars.append(Bars(title="Duplicates", note=note, counts=kinds))
     return tuple(bars)
 
 

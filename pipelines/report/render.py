@@ -15,6 +15,7 @@ from captioning.records import Modality
 from curation.base.storage import Storage
 from pipelines.report import charts, wording
 from pipelines.report.data import ReportData
+from pipelines.report.filters import passing
 
 PATH = "report/index.html"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -78,4 +79,6 @@ def _environment() -> jinja2.Environment:
     for name in ("count", "plural", "quantity", "duration", "clock", "size", "moment"):
         environment.filters[name] = getattr(wording, name)
     environment.filters["bin_label"] = charts.bin_label
+    environment.filters["spread"] = charts.spread
+    environment.filters["passing"] = passing
     return environment

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable, Iterator
 
 from curation.base.media_store import MediaRef
-from curation.records import Clip, Frame
+from curation.records import CutClip, Frame
 from pipelines.report.data import Thumbnail
 
 ReadMedia = Callable[[MediaRef], bytes]
@@ -17,10 +17,10 @@ MAX_HEIGHT_PX = 180
 JPEG_QUALITY = 74
 
 
-def thumbnails(clip: Clip, read_media: ReadMedia) -> Iterator[Thumbnail]:
-    """Up to three frames, evenly over the clip; those that are gone or do not decode are left out."""
+def thumbnails(clip: CutClip, read_media: ReadMedia, most: int = PER_CLIP) -> Iterator[Thumbnail]:
+    """Some frames, evenly over the clip; those that are gone or do not decode are left out."""
     count = len(clip.frames)
-    places = sorted({int((i + 0.5) * count / PER_CLIP) for i in range(PER_CLIP)}) if count else []
+    places = sorted({int((i + 0.5) * count / most) for i in range(most)}) if count else []
     for place in places:
         thumbnail = _thumbnail(clip.frames[place], read_media)
         if thumbnail is not None:

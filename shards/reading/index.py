@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shards.format import INDEX_SCHEMA, MEMBER_TYPES
+from shards.format import INDEX_SCHEMA, MEMBER_TYPES, is_member_type
 from shards.reading.errors import ShardError
 from shards.reading.manifest import Shard
 
@@ -102,9 +102,10 @@ def _problem(entry: Entry) -> str | None:
         return f"key {entry.key!r} has odd characters"
     if not extensions:
         return f"sample {entry.key} has no members"
-    odd = sorted(set(extensions) - MEMBER_TYPES)
+    odd = sorted(each for each in extensions if not is_member_type(each))
     if odd:
-        return f"sample {entry.key} has a member '.{odd[0]}'; only {', '.join(sorted(MEMBER_TYPES))} are read"
+        types = ", ".join(sorted(MEMBER_TYPES))
+        return f"sample {entry.key} has a member '.{odd[0]}'; only {types} are read, and <form>.mp4"
     if len(set(extensions)) != len(extensions):
         return f"sample {entry.key} has two members of one type"
     if any(member.offset < 0 or member.size < 0 for member in entry.members):

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from tarfile import BLOCKSIZE
 from typing import Protocol
 
-from shards.format import MEMBER_TYPES
+from shards.format import MEMBER_TYPES, is_member_type
 from shards.reading.errors import ShardError
 from shards.reading.index import MAX_SAMPLE_BYTES
 
-_NAME = re.compile(r"([A-Za-z0-9_-]{1,200})\.([a-z0-9]{1,20})")
+_NAME = re.compile(r"([A-Za-z0-9_-]{1,200})\.([a-z0-9]{1,20}|[a-z0-9_]{1,16}\.mp4)")
 _ZERO = bytes(BLOCKSIZE)
 
 
@@ -75,8 +75,9 @@ def _split_name(name: str) -> tuple[str, str]:
     found = _NAME.fullmatch(name)
     if found is None:
         raise ShardError(f"{name!r} is not a member's name, <key>.<extension>")
-    if found[2] not in MEMBER_TYPES:
-        raise ShardError(f"{name!r} is of a type that is not read; {', '.join(sorted(MEMBER_TYPES))} are")
+    if not is_member_type(found[2]):
+        types = ", ".join(sorted(MEMBER_TYPES))
+        raise ShardError(f"{name!r} is of a type that is not read; {types} are, and <form>.mp4")
     return found[1], found[2]
 
 

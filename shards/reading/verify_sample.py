@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from shards.format import METADATA_SCHEMA_VERSION
+from shards.format import METADATA_SCHEMA_VERSION, form_extension
 from shards.reading.decode import decode_audio, frame_times
 from shards.reading.errors import DecodeError, ShardError
 from shards.reading.index import Entry
@@ -41,7 +41,7 @@ class Metadata:
     video_id: str
     video: Mapping[str, Any]
     audio: Mapping[str, Any] | None
-    frame_times_s: Sequence[float]
+    forms: Mapping[str, Mapping[str, Any]]
     fused_texts: Sequence[str]
 
 
@@ -65,15 +65,19 @@ def parse_metadata(key: str, data: bytes | None) -> Metadata:
             raise ShardError(f"it is the metadata of {found['key']!r}")
         return Metadata(
             video_id=str(found["source"]["video_id"]),
-            video=dict(found["video"]),
+            video=_video(found["video"]),
             audio=None if found["audio"] is None else dict(found["audio"]),
-            frame_times_s=[float(time_s) for time_s in found["video"]["frame_times_s"]],
+            forms={form_extension(str(form["name"])): _video(form) for form in found.get("forms", ())},
             fused_texts=[str(one["text"]) for one in found["fused"]],
         )
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         if isinstance(error, ShardError):
             raise
         raise ShardError(f"it cannot be read ({error!r})") from error
+
+
+def _video(claims: Mapping[str, Any]) -> dict[str, Any]:
+    return {**claims, "frame_times_s": [float(time_s) for time_s in claims["frame_times_s"]]}
 
 
 def index_faults(members: Sequence[TarMember], entry: Entry) -> Iterator[Found]:
@@ -97,7 +101,10 @@ def content_faults(members: Mapping[str, bytes], metadata: Metadata, *, decode: 
     """Whether the metadata tell the truth of the media; `members` are bytes by extension."""
     if not any(text.strip() for text in metadata.fused_texts):
         yield Fault.NO_CAPTION, "no fused caption has text"
-    for extension, claimed in (("mp4", metadata.video), ("flac", metadata.audio)):
+    claims = {"mp4": metadata.video, "flac": metadata.audio, **metadata.forms}
+    for extension in sorted(members.keys() - claims.keys() - {"jpg", "json"}):
+        yield Fault.BAD_METADATA, f"there is a .{extension}, but the metadata know of none"
+    for extension, claimed in claims.items():
         data = members.get(extension)
         if (data is None) != (claimed is None):
             has, says = ("no", "one") if data is None else ("a", "none")
@@ -106,10 +113,10 @@ def content_faults(members: Mapping[str, bytes], metadata: Metadata, *, decode: 
             if hashlib.sha256(data).hexdigest() != claimed.get("sha256"):
                 yield Fault.WRONG_HASH, f"sha256 of .{extension} differs from the metadata"
             elif decode:
-                yield from _decode_faults(extension, data, metadata)
+                yield from _decode_faults(extension, data, claimed)
 
 
-def _decode_faults(extension: str, data: bytes, metadata: Metadata) -> Iterator[Found]:
+def _decode_faults(extension: str, data: bytes, claims: Mapping[str, Any]) -> Iterator[Found]:
     try:
         if extension == "flac":
             decode_audio(data)
@@ -118,7 +125,7 @@ def _decode_faults(extension: str, data: bytes, metadata: Metadata) -> Iterator[
     except DecodeError as error:
         yield Fault.UNDECODABLE, f".{extension}: {error}"
         return
-    claimed = metadata.frame_times_s
+    claimed = claims["frame_times_s"]
     if len(times) != len(claimed):
         yield Fault.UNDECODABLE, f"{len(times)} frames decode, the metadata list {len(claimed)}"
     elif any(

@@ -39,6 +39,7 @@ _CLIP_COLUMNS = (
     "keyframes",
     "video",
     "audio",
+    "other_forms",
 )
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from curation.base.ids import ID_HEX, hash_id
 from curation.base.media_store import MediaRef
+from shards.format import form_extension
 from shards.records import SampleMember
 from shards.writing.candidates import Candidates
 from shards.writing.metadata import Row
@@ -49,8 +50,8 @@ def learn(candidates: Candidates, duplicates: Iterable[str]) -> Facts:
         if not candidate.fused or candidate.clip["clip_id"] in left_out:
             continue
         metadata = candidate.metadata()
-        media = (candidate.clip["video"], candidate.clip["audio"])
-        sizes = [len(metadata.text.encode()), *(ref["size_bytes"] for ref in media if ref)]
+        media = media_members(candidate.clip)
+        sizes = [len(metadata.text.encode()), *(member.media.size_bytes for member in media)]
         # The metadata names the hashes of the media, so this is an id of every byte of the sample.
         facts.sample_id[candidate.number] = hash_id("sample", metadata.text)
         facts.facts_digest[candidate.number] = metadata.facts_digest
@@ -65,4 +66,7 @@ def media_members(clip: Row) -> tuple[SampleMember, ...]:
     found = [SampleMember(extension="mp4", media=MediaRef.from_dict(clip["video"]))]
     if clip["audio"]:
         found.append(SampleMember(extension="flac", media=MediaRef.from_dict(clip["audio"])))
+    for form in clip["other_forms"]:
+        media = MediaRef.from_dict(form["media"])
+        found.append(SampleMember(extension=form_extension(form["name"]), media=media))
     return tuple(sorted(found, key=lambda member: member.extension))

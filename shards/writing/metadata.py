@@ -11,6 +11,9 @@ seconds; unless said otherwise they count from the start of the clip.
     video            width_px, height_px, fps, num_frames, duration_s, frame_times_s (when each frame is
                      shown), keyframes (numbers of the frames that decode alone), sha256 and size_bytes of
                      the .mp4
+    forms            further videos of the clip: name (the member is <key>.<name>.mp4), mode (exact, or
+                     keyframe for the source's own packets), width_px, height_px, start_s (from the clip's
+                     start), frame_times_s, keyframes (both from the form's own start), sha256, size_bytes
     audio            sha256 and size_bytes of the .flac (16 kHz, mono); null without sound
     captions         video, audio, speech, each null if it was not asked for: text, language, confidence in
                      0..1, segments (start_s, end_s, text, confidence), provenance
@@ -31,6 +34,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from statistics import fmean
 from typing import Any
 
@@ -45,6 +49,7 @@ _SPAN = ("video_id", "stream", "start_pts", "end_pts", "time_base", "start_s", "
 _VIDEO = ("width_px", "height_px", "fps", "num_frames", "duration_s")
 _LINE = ("line", "modality", "start_s", "end_s", "text", "confidence")
 _SEGMENT = ("start_s", "end_s", "text", "confidence")
+_TIME_DECIMALS = 6
 _RICHEST_FIRST = sorted(FusionKind, key=lambda kind: (-len(kind), list(FusionKind).index(kind)))
 
 
@@ -75,6 +80,7 @@ def build(clip: Row, source: Row, captions: Mapping[str, Row], fused: Sequence[R
             **_pick(clip["video"], ("sha256", "size_bytes")),
             **_pick(clip, ("frame_times_s", "keyframes")),
         },
+        "forms": [_form(form, clip) for form in clip["other_forms"]],
         "audio": _pick(clip["audio"], ("sha256", "size_bytes")) if clip["audio"] else None,
         "captions": {name: _caption(row) if row else None for name, row in by_modality.items()},
         "fused": [_fused(row) for row in ordered],
@@ -98,6 +104,15 @@ def build(clip: Row, source: Row, captions: Mapping[str, Row], fused: Sequence[R
 def _object(parts: Mapping[str, str]) -> str:
     """Canonical JSON of an object whose values are JSON already."""
     return "{" + ",".join(f'"{name}":{value}' for name, value in sorted(parts.items())) + "}"
+
+
+def _form(form: Row, clip: Row) -> dict[str, Any]:
+    start_s = float((form["start_pts"] - clip["start_pts"]) * Fraction(clip["time_base"]))
+    return {
+        **_pick(form, ("name", "mode", "width_px", "height_px", "frame_times_s", "keyframes")),
+        **_pick(form["media"], ("sha256", "size_bytes")),
+        "start_s": round(start_s, _TIME_DECIMALS),
+    }
 
 
 def _caption(row: Row) -> dict[str, Any]:

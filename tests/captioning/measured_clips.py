@@ -125,6 +125,7 @@ def _clip(
     duration_s = len(times) / fps
     return Clip(
         clip_id=f"clip-{name}",
+        plan_id=f"clip-{name}",
         video_id="video",
         shot_ids=("shot",),
         stream=0,
@@ -143,4 +144,7 @@ def _clip(
         video=video,
         audio=audio,
         frames=tuple(frames),
+        crop=None,
+        other_forms=(),
+        scores=(),
     )

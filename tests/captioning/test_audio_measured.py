@@ -12,11 +12,11 @@ import pytest
 
 from captioning.audio.loudness import integrated_loudness
 from captioning.audio.measured import MeasuredAudioCaptioner, MeasuredAudioConfig
-from captioning.audio.sound import samples_of
 from captioning.audio.tempo import tempo
 from captioning.audio.tonality import flatness
 from captioning.records import Caption, Modality
 from curation.base.workspace import Workspace
+from curation.filters.measures.sound import samples_of
 from curation.records import Clip
 from tests.captioning.measured_clips import (
     SAMPLE_RATE_HZ,

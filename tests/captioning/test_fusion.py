@@ -32,6 +32,7 @@ from curation.records import Clip
 
 CLIP = Clip(
     clip_id="clip",
+    plan_id="clip",
     video_id="video",
     shot_ids=("shot",),
     stream=0,
@@ -50,6 +51,9 @@ CLIP = Clip(
     video=MediaRef(form="mp4", sha256="0", size_bytes=0, path="", offset=0),
     audio=None,
     frames=(),
+    crop=None,
+    other_forms=(),
+    scores=(),
 )
 
 

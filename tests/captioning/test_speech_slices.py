@@ -26,6 +26,7 @@ def clip_at(start_s: float, end_s: float, name: str = "clip") -> Clip:
     media = MediaRef(form="mp4", sha256="0", size_bytes=0, path="", offset=0)
     return Clip(
         clip_id=name,
+        plan_id=name,
         video_id="video",
         shot_ids=(f"shot-{name}",),
         stream=0,
@@ -44,6 +45,9 @@ def clip_at(start_s: float, end_s: float, name: str = "clip") -> Clip:
         video=media,
         audio=None,
         frames=(),
+        crop=None,
+        other_forms=(),
+        scores=(),
     )
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from captioning.audio.silero import SAMPLE_RATE_HZ, WINDOW, Floats
-from captioning.audio.sound import samples_of
 from captioning.audio.vad import VoiceActivity, vad_fingerprints
 from captioning.records import Span
+from curation.filters.measures.sound import samples_of
 from tests.captioning.measured_clips import ffmpeg
 
 

@@ -15,9 +15,9 @@ import pytest
 from captioning.records import Caption, Modality
 from captioning.video.colours import NAMED_COLOURS, ColourNames
 from captioning.video.measured import MeasuredVideoCaptioner, MeasuredVideoConfig
-from captioning.video.sharpness import edge_blur_px
-from captioning.video.text_rows import text_rows
 from curation.base.workspace import Workspace
+from curation.filters.measures.edge_blur import edge_blur_px
+from curation.filters.measures.text_rows import text_rows
 from curation.records import Clip
 from tests.captioning.measured_clips import clip_of_file, clip_of_frames
 

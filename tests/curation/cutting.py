@@ -1,25 +1,26 @@
-"""Steps of the cut tests: sources, shots, clips, and the comparison of clips with their source."""
+"""Steps of the cut tests: sources, plans, clips, and the comparison of clips with their source."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from curation.base.ids import clip_id
 from curation.base.rejects import Rejected
 from curation.base.stages import Group
 from curation.base.workspace import Workspace
 from curation.cut.config import CutConfig
 from curation.cut.stage import Cut
 from curation.detect.content import ContentDetector, ContentDetectorConfig
-from curation.detect.shots import shots_between
 from curation.media.limits import DEFAULT_LIMITS, DecodeLimits
 from curation.media.sandbox import DecodedFrame, Sandbox
 from curation.probe import Probe, ProbeConfig
-from curation.records import Clip, Input, Shot, SourceVideo
+from curation.records import CutClip, Input, PlannedClip, Shot, SourceVideo
 
 X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-g", "50")
 """Encoder settings for made-up sources, with frames out of order."""
@@ -40,34 +41,80 @@ def detected(source: SourceVideo, workspace: Workspace) -> list[Shot]:
     return shots
 
 
+def plan_of(source: SourceVideo, start_pts: int, end_pts: int, frames: tuple[int, int]) -> PlannedClip:
+    """A clip of its own, without a shot; `frames` are the numbers of its first and its last frame."""
+    stream, time_base = source.video.index, source.video.time_base
+    name = clip_id(source.video_id, stream, start_pts, end_pts, time_base)
+    unit_s = Fraction(time_base)
+    return PlannedClip(
+        clip_id=name,
+        video_id=source.video_id,
+        shot_ids=(f"shot-{name}",),
+        stream=stream,
+        start_pts=start_pts,
+        end_pts=end_pts,
+        time_base=time_base,
+        start_s=float(start_pts * unit_s),
+        end_s=float(end_pts * unit_s),
+        start_frame=frames[0],
+        last_frame=frames[1],
+        motion=1.0,
+    )
+
+
+def plans_of(source: SourceVideo, shots: Sequence[Shot]) -> list[PlannedClip]:
+    """A clip for each shot."""
+    return [
+        plan_of(source, shot.start_pts, shot.end_pts, (shot.start_frame, shot.last_frame)) for shot in shots
+    ]
+
+
+def pieces_of(
+    source: SourceVideo, frames: Sequence[DecodedFrame], bounds: Sequence[int]
+) -> list[PlannedClip]:
+    """Clips between neighbouring frame numbers; the number of all frames stands for the end."""
+    pts = [frame.pts for frame in frames]
+    pts.append(pts[-1] + (pts[-1] - pts[-2] if len(pts) > 1 else 1))
+    return [plan_of(source, pts[first], pts[end], (first, end - 1)) for first, end in pairwise(bounds)]
+
+
+def whole(source: SourceVideo, frames: Sequence[DecodedFrame]) -> PlannedClip:
+    """One clip of all frames."""
+    (plan,) = pieces_of(source, frames, [0, len(frames)])
+    return plan
+
+
 def cut(
     source: SourceVideo,
-    shots: Sequence[Shot],
+    plans: Sequence[PlannedClip],
     workspace: Workspace,
     config: CutConfig | None = None,
     limits: DecodeLimits = DEFAULT_LIMITS,
-) -> list[Clip | Rejected]:
-    group = Group(source.video_id, {"shots": tuple(shots), "source": (source,)})
-    found = list(Cut(config or CutConfig(min_s=0.05), workspace, limits)([group]))
+) -> list[CutClip | Rejected]:
+    group = Group(source.video_id, {"plans": tuple(plans), "source": (source,)})
+    found = list(Cut(config or CutConfig(), workspace, limits)([group]))
     leftovers = [path for path in workspace.scratch.rglob("*") if "cut-" in path.name]
     assert leftovers == []
     return found
 
 
-def clips_of(path: Path, workspace: Workspace, config: CutConfig | None = None) -> list[Clip]:
+def clips_of(path: Path, workspace: Workspace, config: CutConfig | None = None) -> list[CutClip]:
     source = probed(path, workspace)
-    found = cut(source, detected(source, workspace), workspace, config)
-    assert all(isinstance(each, Clip) for each in found), found
-    return [each for each in found if isinstance(each, Clip)]
+    return all_clips(cut(source, plans_of(source, detected(source, workspace)), workspace, config))
 
 
-def whole_shot(source: SourceVideo, frames: Sequence[DecodedFrame]) -> Shot:
-    (shot,) = shots_between(source, [], [frame.pts for frame in frames])
-    return shot
+def all_clips(found: Sequence[CutClip | Rejected]) -> list[CutClip]:
+    clips = [each for each in found if isinstance(each, CutClip)]
+    assert len(clips) == len(found), found
+    return clips
 
 
-def small_frames(path: Path, container: str, stream: int) -> list[DecodedFrame]:
-    return list(Sandbox(DecodeLimits()).frames(path, container, stream, width_px=48, height_px=27))
+def small_frames(
+    path: Path, container: str, stream: int, size_px: tuple[int, int] = (48, 27)
+) -> list[DecodedFrame]:
+    width_px, height_px = size_px
+    frames = Sandbox(DecodeLimits()).frames(path, container, stream, width_px=width_px, height_px=height_px)
+    return list(frames)
 
 
 def source_frames(source: SourceVideo) -> list[DecodedFrame]:
@@ -79,17 +126,17 @@ def distance(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def check_clips(
-    clips: Sequence[Clip | Rejected], source: SourceVideo, workspace: Workspace, tmp_path: Path
+    clips: Sequence[CutClip | Rejected], source: SourceVideo, workspace: Workspace, tmp_path: Path
 ) -> None:
     """Number, times and content of the clips' frames are those of the source between the clips' pts."""
     frames = source_frames(source)
     for clip in clips:
-        assert isinstance(clip, Clip), clip
+        assert isinstance(clip, CutClip), clip
         check_form(clip, frames, workspace, tmp_path)
-    check_caption_frames([clip for clip in clips if isinstance(clip, Clip)], source, frames, workspace)
+    check_caption_frames([clip for clip in clips if isinstance(clip, CutClip)], source, frames, workspace)
 
 
-def check_form(clip: Clip, frames: Sequence[DecodedFrame], workspace: Workspace, tmp_path: Path) -> None:
+def check_form(clip: CutClip, frames: Sequence[DecodedFrame], workspace: Workspace, tmp_path: Path) -> None:
     time_base = Fraction(clip.time_base)
     expected = [frame for frame in frames if clip.start_pts <= frame.pts < clip.end_pts]
     assert expected[0].pts == clip.start_pts
@@ -113,7 +160,7 @@ def check_form(clip: Clip, frames: Sequence[DecodedFrame], workspace: Workspace,
 
 
 def check_caption_frames(
-    clips: Sequence[Clip], source: SourceVideo, frames: Sequence[DecodedFrame], workspace: Workspace
+    clips: Sequence[CutClip], source: SourceVideo, frames: Sequence[DecodedFrame], workspace: Workspace
 ) -> None:
     """Each JPEG shows the source's frame at its time: none of those around is nearer."""
     ((width, height),) = {(frame.width_px, frame.height_px) for clip in clips for frame in clip.frames}

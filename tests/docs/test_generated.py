@@ -22,7 +22,7 @@ def test_nothing_else_lies_beside_them() -> None:
 
 
 def test_pages_hold_what_they_are_for() -> None:
-    assert "| `curation.cut.max_s` | number | `30.0` | > 0 | semantic |" in WRITTEN["config.md"]
+    assert "| `curation.stitch.max_s` | number | `30.0` | > 0 | semantic |" in WRITTEN["config.md"]
     assert "| `execution.tolerance` | number | `0.1` | ≥ 0, ≤ 1 | operational |" in WRITTEN["config.md"]
     assert "--accept-new-shards" in WRITTEN["cli.md"]
     assert "## cliploom shards verify" in WRITTEN["cli.md"]

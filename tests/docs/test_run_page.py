@@ -19,7 +19,7 @@ PLACE = re.compile(r"^RUN/(\S+)", re.MULTILINE)
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("documented")
-    make_video(folder / "videos" / "a.mp4", seed=1, shots=2)
+    make_video(folder / "videos" / "a.mp4", seed=1, shots=2, shot_s=2.4)
     (folder / "videos" / "text.mp4").write_text("no video")
     short = ["--set", "training.steps=3", "--set", "execution.tolerance=1"]
     done = cliploom(

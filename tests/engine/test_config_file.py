@@ -8,7 +8,8 @@ import pytest
 from pydantic import Field
 
 from curation.base.config import Config
-from pipelines.config_file import ConfigError, load_config
+from pipelines.config import PipelineConfig
+from pipelines.config_file import ConfigError, default_config, load_config
 
 
 class Inner(Config):
@@ -82,3 +83,11 @@ def test_an_infinite_override_is_named_as_it_was_given(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["two words", "s3://bucket/a?b=c", "a=b", "C:\\x", "'*quoted'"])
 def test_plain_text_stays_as_it_is(tmp_path: Path, text: str) -> None:
     assert load(tmp_path, "inner: {}", f"inner.name={text}").inner.name == text.strip("'")
+
+
+def test_only_what_is_wrong_inside_is_named() -> None:
+    """The tuple of forms, without its only item, is too short as well."""
+    with pytest.raises(ConfigError) as caught:
+        default_config(PipelineConfig, ["curation.cut.forms=[{crf: 99}]"])
+    assert "curation.cut.forms.0.crf = 99" in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1

@@ -26,12 +26,29 @@ def test_the_main_job_fits_together_and_streams_between_barriers(workspace: Work
     dag = build(PipelineConfig(), workspace)
     segments = [[node.name for node in segment.nodes] for segment in dag.segments()]
     assert segments == [
-        ["probe", "detect", "cut", "caption_video", "caption_audio", "transcribe", "caption_speech", "fuse"],
+        [
+            *("probe", "detect", "stitch", "cut"),
+            *("filter_motion", "filter_static", "filter_blur", "filter_letterbox", "filter_text_area"),
+            *("filter_audio_silence", "admit"),
+            *("caption_video", "caption_audio", "transcribe", "caption_speech", "fuse", "fingerprint"),
+        ],
         ["dedup"],
         ["select"],
         ["pack"],
         ["manifest"],
     ]
+
+
+def test_a_run_has_the_stages_that_its_config_calls_for(workspace: Workspace) -> None:
+    def names(**curation: object) -> list[str]:
+        return [node.name for node in build(PipelineConfig.model_validate({"curation": curation}), workspace)]
+
+    plain = names()
+    assert set(plain) - set(names(dedup={"kind": "exact"})) == {"fingerprint"}
+    assert set(names(dedup={"kind": "semantic"})) - set(plain) == {"embed"}
+    assert set(plain) - set(names(filters={"motion": None, "blur": None})) == {"filter_motion", "filter_blur"}
+    nothing = dict.fromkeys(("motion", "static", "blur", "letterbox", "text_area", "audio_silence"))
+    assert not [name for name in names(filters=nothing) if name.startswith("filter_")]
 
 
 def test_a_node_that_comes_before_its_input_is_refused(workspace: Workspace) -> None:

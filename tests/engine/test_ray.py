@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from curation.base.workspace import Workspace
+from pipelines.build import build
+from pipelines.config import PipelineConfig
 from pipelines.executors.base import StageFailed
 from tests.engine.test_engine import Toy
 from tests.ray_cluster import two_nodes
@@ -59,3 +62,16 @@ def test_ray_stops_on_a_bug_and_names_it(runs: Toy) -> None:
     runs.write("z.txt", "BUG")
     with pytest.raises(StageFailed, match="a bug in the stage"):
         runs.run(executor_kind="ray")
+
+
+def test_neighbours_with_equal_needs_share_their_actors(workspace: Workspace) -> None:
+    from pipelines.executors.ray import actor_pools
+
+    model = {"model": "some/model", "revision": "0" * 40, "device": "cuda"}
+    filters = {"safety": {"classifier": model, "unsafe_labels": ["unsafe"]}}
+    config = PipelineConfig.model_validate({"curation": {"filters": filters}})
+    segment = build(config, workspace).segments()[0]
+    pools = [[node.name for node in nodes] for nodes in actor_pools(segment)]
+    assert [name for nodes in pools for name in nodes] == [node.name for node in segment.nodes]
+    assert [nodes[0] for nodes in pools] == ["probe", "filter_safety", "admit"]
+    assert pools[1] == ["filter_safety"]

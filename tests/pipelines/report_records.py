@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import fields
 
 import cv2
 import numpy as np
@@ -21,8 +22,20 @@ from captioning.records import (
     SupportScore,
 )
 from curation.base.ids import hash_id
+from curation.base.media_store import MediaRef
 from curation.base.rejects import Reason, Rejected
-from curation.records import Clip, Shot, SourceVideo, VideoStream
+from curation.records import (
+    Clip,
+    CutClip,
+    Extent,
+    Frame,
+    NamedScore,
+    PlannedClip,
+    Score,
+    Shot,
+    SourceVideo,
+    VideoStream,
+)
 from shards.records import Sample, ShardFile
 
 VIDEO_LINES = (
@@ -87,7 +100,72 @@ def shot(shot_id: str, video: SourceVideo, start_s: float, duration_s: float) ->
         last_frame=71,
         opened_by="cut",
         score=0.9,
+        lit=Extent(start_pts=0, end_pts=1, start_frame=0, last_frame=71),
+        motion=2.0,
+        first_image=bytes(27 * 48 * 3),
+        last_image=bytes(27 * 48 * 3),
     )
+
+
+def planned(clip_id: str, shot: Shot) -> PlannedClip:
+    return PlannedClip(
+        clip_id=clip_id,
+        video_id=shot.video_id,
+        shot_ids=(shot.shot_id,),
+        stream=0,
+        start_pts=0,
+        end_pts=1,
+        time_base="1/24",
+        start_s=shot.start_s,
+        end_s=shot.end_s,
+        start_frame=0,
+        last_frame=71,
+        motion=2.0,
+    )
+
+
+def cut_clip(plan: PlannedClip, frames: Sequence[Frame]) -> CutClip:
+    duration_s = plan.end_s - plan.start_s
+    media = MediaRef(
+        form="mp4", sha256=sha256(b"x"), size_bytes=700_000, path=f"{plan.clip_id}.mp4", offset=0
+    )
+    return CutClip(
+        clip_id=plan.clip_id,
+        plan_id=plan.clip_id,
+        video_id=plan.video_id,
+        shot_ids=plan.shot_ids,
+        stream=0,
+        start_pts=0,
+        end_pts=1,
+        time_base="1/24",
+        start_s=plan.start_s,
+        end_s=plan.end_s,
+        duration_s=duration_s,
+        num_frames=72,
+        fps=24.0,
+        width_px=454,
+        height_px=256,
+        frame_times_s=(0.0,),
+        keyframes=(0,),
+        video=media,
+        audio=None,
+        frames=tuple(frames),
+        other_forms=(),
+        crop=None,
+    )
+
+
+def scores_of(clip: CutClip, blur: float, motion: float) -> list[Score]:
+    """Scores of which blur above 8 is too much."""
+    return [
+        Score(clip_id=clip.clip_id, filter="motion", value=motion, passes=True),
+        Score(clip_id=clip.clip_id, filter="blur", value=blur, passes=blur <= 8),
+    ]
+
+
+def admitted(clip: CutClip, scores: Sequence[Score]) -> Clip:
+    values = {field.name: getattr(clip, field.name) for field in fields(CutClip)}
+    return Clip(**values, scores=tuple(NamedScore(filter=s.filter, value=s.value) for s in scores))
 
 
 def captions_of(clip: Clip, silent: bool) -> list[Caption]:

@@ -20,17 +20,21 @@ from curation.base.ids import hash_id
 from curation.base.media_store import MediaRef
 from curation.base.records import Record, to_arrow
 from curation.base.rejects import Reason, Rejected
-from curation.records import Clip, DuplicateOf, Frame, Shot, SourceVideo
-from pipelines.report.data import RunFacts, Training
+from curation.records import Clip, CutClip, DuplicateOf, Frame, PlannedClip, Score, Shot, SourceVideo
+from pipelines.report.data import FilterLimits, RunFacts, Training
 from pipelines.report.run_records import projection
 from shards.records import DatasetManifest, Sample, SampleMember, ShardFile
 from tests.pipelines.report_records import (
+    admitted,
     captions_of,
+    cut_clip,
     fused,
     jpeg,
     picture,
+    planned,
     provenance,
     reject,
+    scores_of,
     sha256,
     shard_file,
     shot,
@@ -40,7 +44,11 @@ from tests.pipelines.report_records import (
 OUTPUTS: Mapping[str, type[Record]] = {
     "probe": SourceVideo,
     "detect": Shot,
-    "cut": Clip,
+    "stitch": PlannedClip,
+    "cut": CutClip,
+    "filter_motion": Score,
+    "filter_blur": Score,
+    "admit": Clip,
     "caption_video": Caption,
     "caption_audio": Caption,
     "transcribe": Transcript,
@@ -86,6 +94,10 @@ class Run:
             version="0.1.0",
             files=self.files,
             stage_seconds=seconds,
+            filters=(
+                FilterLimits(name="motion", min=None, max=None),
+                FilterLimits(name="blur", min=None, max=8.0),
+            ),
         )
 
     def add(self, *records: Record) -> None:
@@ -101,13 +113,15 @@ TRAINING = Training(
 
 def made_up_run(num_videos: int = 4, clips_per_video: int = 5, pictures: Sequence[np.ndarray] = ()) -> Run:
     """Videos with clips; of each video the last clip is a duplicate and the one before it has no
-    sound. Every fifth clip is not fused. Three files are rejected."""
+    sound. Every fifth clip is not fused. Three files are rejected, and of each video a shot that is too
+    short and a blurred clip."""
     run = Run(files=num_videos + 3)
     for v in range(num_videos):
         video = source_video(v)
         run.add(video)
         for c in range(clips_per_video):
             _add_clip(run, video, v, c, clips_per_video, pictures)
+        _add_turned_down(run, video, v)
     run.add(
         reject(
             "bad1",
@@ -172,40 +186,18 @@ def with_text(run: Run, text: str) -> Run:
 def _add_clip(
     run: Run, video: SourceVideo, v: int, c: int, count: int, pictures: Sequence[np.ndarray]
 ) -> None:
-    clip_id, shot_id = hash_id("clip", v, c), hash_id("shot", v, c)
+    clip_id = hash_id("clip", v, c)
     start_s, duration_s = 7.25 * c, 3.0 + 0.5 * ((3 * v + c) % 7)
-    run.add(shot(shot_id, video, start_s, duration_s))
-    frames = []
-    for f in range(8):
-        data = jpeg(pictures[(8 * (v * count + c) + f) % len(pictures)] if pictures else picture(v, c, f))
-        path = f"{clip_id}/{f}"
-        run.media[path] = data
-        ref = MediaRef(form=f"frame_{f:03d}", sha256=sha256(data), size_bytes=len(data), path=path, offset=0)
-        frames.append(
-            Frame(time_s=round(duration_s * (f + 0.5) / 8, 3), width_px=640, height_px=360, media=ref)
-        )
-    media = MediaRef(form="mp4", sha256=sha256(b"x"), size_bytes=700_000, path=f"{clip_id}.mp4", offset=0)
-    clip = Clip(
-        clip_id=clip_id,
-        video_id=video.video_id,
-        shot_ids=(shot_id,),
-        stream=0,
-        start_pts=0,
-        end_pts=1,
-        time_base="1/24",
-        start_s=start_s,
-        end_s=start_s + duration_s,
-        duration_s=duration_s,
-        num_frames=72,
-        fps=24.0,
-        width_px=454,
-        height_px=256,
-        frame_times_s=(0.0,),
-        keyframes=(0,),
-        video=media,
-        audio=None,
-        frames=tuple(frames),
-    )
+    of_clip = shot(hash_id("shot", v, c), video, start_s, duration_s)
+    plan = planned(clip_id, of_clip)
+    shown = [
+        pictures[(8 * (v * count + c) + f) % len(pictures)] if pictures else picture(v, c, f)
+        for f in range(8)
+    ]
+    cut = cut_clip(plan, list(_frames(run, plan, shown)))
+    scores = scores_of(cut, blur=1.5 + 0.4 * c, motion=0.05 * v)
+    clip = admitted(cut, scores)
+    run.add(of_clip, plan, cut, *scores)
     silent = c == count - 2
     captions = captions_of(clip, silent)
     run.add(clip, *captions)
@@ -214,10 +206,12 @@ def _add_clip(
         return
     run.add(fused(clip_id, captions, silent))
     if c == count - 1:
-        run.add(DuplicateOf(clip_id=clip_id, duplicate_of=hash_id("clip", v, 0), kind="exact"))
+        run.add(
+            DuplicateOf(clip_id=clip_id, duplicate_of=hash_id("clip", v, 0), kind="near" if v else "exact")
+        )
         return
     split = "val" if v % 4 == 3 else "train"
-    member = SampleMember(extension="mp4", media=media)
+    member = SampleMember(extension="mp4", media=clip.video)
     place = len(run.records.get(Sample, []))
     run.add(
         Sample(
@@ -234,3 +228,26 @@ def _add_clip(
             facts_digest="0" * 64,
         )
     )
+
+
+def _add_turned_down(run: Run, video: SourceVideo, v: int) -> None:
+    """A shot that is too short, and one whose clip is blurred."""
+    short = shot(hash_id("short", v), video, 60.0, 0.5)
+    detail = f"'{video.uri}' has a clip of 0.50 s at 60.00 s, shorter than min_s = 2; lower min_s to keep it"
+    run.add(short, reject(short.shot_id, "stitch", Reason.TOO_SHORT, detail))
+    soft = shot(hash_id("soft", v), video, 61.0, 4.0)
+    plan = planned(hash_id("soft clip", v), soft)
+    cut = cut_clip(plan, list(_frames(run, plan, [picture(v, 9, 0)] * 3)))
+    scores = scores_of(cut, blur=12.5, motion=0.1)
+    detail = "blur 12.5 is above curation.filters.blur.max = 8 (clip at 61.00 s)"
+    run.add(soft, plan, cut, *scores, reject(cut.clip_id, "admit", Reason.FILTERED, detail))
+
+
+def _frames(run: Run, plan: PlannedClip, pictures: Sequence[np.ndarray]) -> Iterator[Frame]:
+    """Frames of a clip, evenly in time, and their media in the run."""
+    for f, each in enumerate(pictures):
+        data, path = jpeg(each), f"{plan.clip_id}/{f}"
+        run.media[path] = data
+        ref = MediaRef(form=f"frame_{f:03d}", sha256=sha256(data), size_bytes=len(data), path=path, offset=0)
+        time_s = round((plan.end_s - plan.start_s) * (f + 0.5) / len(pictures), 3)
+        yield Frame(time_s=time_s, width_px=640, height_px=360, media=ref)

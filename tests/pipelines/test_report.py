@@ -19,12 +19,15 @@ from captioning.records import Claim, FusedCaption
 from captioning.speech import pocketsphinx
 from curation.base.rejects import Reason, Rejected
 from curation.base.storage import Storage
-from curation.records import Clip
+from curation.filters.config import FiltersConfig
+from curation.records import Clip, DuplicateOf, Score
 from pipelines.report.charts import bin_label, curve_chart, histogram_chart
 from pipelines.report.choice import choose_clips
+from pipelines.report.clip_views import ALIKE
 from pipelines.report.counting import is_embedded, motion_levels
-from pipelines.report.data import ReportData, Training
+from pipelines.report.data import FilterLimits, ReportData, Training
 from pipelines.report.distributions import histogram
+from pipelines.report.filters import WORDS, passing
 from pipelines.report.gather import gather
 from pipelines.report.reasons import MEANING
 from pipelines.report.render import PATH, render, write
@@ -66,9 +69,10 @@ def page(html: str) -> Page:
 
 def test_counts_are_those_of_the_records(run: Run, page: Page) -> None:
     totals = data_of(run).totals
-    assert (totals.files, totals.videos, totals.shots, totals.clips) == (7, 4, 20, 20)
+    assert (totals.files, totals.videos, totals.shots, totals.planned) == (7, 4, 28, 24)
+    assert (totals.cut, totals.clips) == (24, 20)
     assert (totals.captioned, totals.fused, totals.samples, totals.shards) == (20, 16, 12, 2)
-    assert (totals.rejected, totals.duplicates) == (7, 4)
+    assert (totals.rejected, totals.duplicates) == (15, 4)
     assert totals.clip_s == pytest.approx(sum(clip.duration_s for clip in run.records[Clip]))
     claims = [claim for fused in run.records[FusedCaption] for claim in fused.claims]
     uncited = [claim for claim in claims if not claim.lines]
@@ -76,7 +80,8 @@ def test_counts_are_those_of_the_records(run: Run, page: Page) -> None:
     for sentence in (
         "Of 7 files, 4 were readable videos",
         "12 samples (56 s) lie in 2 shards of 8.4 MB together.",
-        "7 records were rejected, each with its reason.",
+        "They hold 28 shots that gave 24 clips; 20 of them (1 min 30 s) passed the filters,",
+        "15 records were rejected, each with its reason.",
         f"{len(uncited)} of {len(claims)} claims in the fused captions cite no source line.",
         "20 of 20 clips.",
     ):
@@ -91,7 +96,64 @@ def test_funnel_accounts_for_every_loss(run: Run) -> None:
     assert before - steps["Readable videos"].count == sum(count for _, count in lost)
     assert [(loss.why, loss.count) for loss in steps["Fused clips"].losses] == [("fusion failed", 4)]
     assert [(loss.why, loss.count) for loss in steps["Samples in shards"].losses] == [("duplicate clip", 4)]
-    assert steps["Shots"].per == "5.0 per video"
+    assert steps["Shots"].per == "7.0 per video"
+    assert [(loss.why, loss.count) for loss in steps["Clips planned"].losses] == [("too short", 4)]
+    assert steps["Clips cut"].losses == ()
+    assert [(loss.why, loss.count) for loss in steps["Clips kept"].losses] == [("filtered", 4)]
+
+
+def test_filters_show_what_they_measured_and_turned_down(run: Run, page: Page) -> None:
+    motion, blur = data_of(run).filters
+    assert (motion.outside, blur.outside) == (0, 4)
+    assert sum(each.count for each in blur.histogram.bins) == 24
+    assert "Motion median" in page.text
+    assert "measured only" in page.text
+    assert "passes up to 8; 4 clips outside" in page.text
+    assert page.text.count("blur 12.5") == 1 + 4, "in the detail of one reject, and on each of four cards"
+
+
+def test_clips_that_filters_turned_down_are_shown_with_their_scores(run: Run, page: Page) -> None:
+    shown_clips = data_of(run).turned_down
+    failed = {score.clip_id for score in run.records[Score] if not score.passes}
+    assert {clip.clip_id for clip in shown_clips} == failed
+    for clip in shown_clips:
+        assert clip.thumbnail is not None
+        assert [(score.label, score.passes) for score in clip.scores] == [("motion", True), ("blur", False)]
+    classes = [value for value in page.values("class") if value in ("passed", "failed")]
+    assert (classes.count("failed"), classes.count("passed")) == (4, 4 + 20 * 2)
+    assert "4 of 4. Marked scores lie outside their thresholds." in page.text
+    kept = data_of(run).clips[0]
+    assert [score.label for score in kept.scores] == ["motion", "blur"]
+    assert all(score.passes for score in kept.scores)
+
+
+def test_every_filter_has_its_words() -> None:
+    assert list(WORDS) == list(FiltersConfig.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (None, None, "measured only"),
+        (0.5, None, "passes from 0.5"),
+        (None, 3.0, "passes up to 3"),
+        (0.5, 3.0, "passes from 0.5 to 3"),
+    ],
+)
+def test_shades_lie_outside_the_thresholds(low: float | None, high: float | None, said: str) -> None:
+    limits = FilterLimits(name="motion", min=low, max=high)
+    found = histogram("t", "u", "clips", np.linspace(0, 4, 41))
+    assert found is not None
+    assert passing(limits) == said
+    chart = histogram_chart(found, limits)
+    assert len(chart.shades) == (low is not None) + (high is not None)
+    turned_down = [
+        any(shade.x <= mark.x + mark.width / 2 <= shade.x + shade.width for shade in chart.shades)
+        for mark in chart.marks
+    ]
+    middles = [(each.low + each.high) / 2 for each in found.bins]
+    assert turned_down == [not (low or 0) <= middle <= (high or 9) for middle in middles]
+    assert histogram_chart(found, FilterLimits(name="motion", min=-1.0, max=9.0)).shades == ()
 
 
 def test_what_is_not_done_yet_is_said(run: Run) -> None:
@@ -106,14 +168,16 @@ def test_what_is_not_done_yet_is_said(run: Run) -> None:
 def test_rejects_are_listed_with_meaning_and_an_example(run: Run, page: Page) -> None:
     groups = data_of(run).rejects
     assert [(group.reason, group.stage, group.count) for group in groups] == [
+        ("filtered", "admit", 4),
         ("fusion failed", "fuse", 4),
+        ("too short", "stitch", 4),
         ("not media", "probe", 2),
         ("empty file", "probe", 1),
     ]
     for group in groups:
         assert group.meaning in page.text
         assert group.example in page.text
-    assert groups[1].example_id == "bad1"
+    assert groups[3].example_id == "bad1"
     assert set(MEANING) == set(Reason)
 
 
@@ -176,6 +240,13 @@ def test_every_fate_is_told(run: Run) -> None:
     assert {clip for clip, fate in fates.items() if fate == "rejected"} == rejected
 
 
+def test_duplicates_are_told_apart_by_kind(run: Run, page: Page) -> None:
+    duplicates = next(bars for bars in data_of(run).bars if bars.title == "Duplicates")
+    assert duplicates.counts == (("has the same bytes", 1), ("looks the same", 3))
+    for duplicate in run.records[DuplicateOf]:
+        assert f"{ALIKE[duplicate.kind]} as clip {duplicate.duplicate_of}" in page.text
+
+
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_hostile_text_stays_text(run: Run, payload: str) -> None:
     """The page has the elements and attribute names of one with harmless text of the same length."""
@@ -207,6 +278,8 @@ def test_a_large_run_makes_a_bounded_page() -> None:
     assert "40 of 240 clips, spread over the sources by hash" in Page(render(data)).text
     assert len({clip.video_id for clip in data.clips}) == 30
     assert sum(each.count for each in data.histograms[0].bins) == 240
+    assert len(data.turned_down) == 12
+    assert "12 of 30, spread over the sources by hash" in Page(render(data)).text
 
 
 def test_choice_gives_every_source_a_turn_and_knows_no_order() -> None:

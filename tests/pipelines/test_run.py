@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -85,7 +86,7 @@ def test_a_changed_config_says_what_it_redoes_and_going_back_restores_the_shards
 
 
 def test_a_new_video_leaves_old_shards_alone(finished: Path, copied: Path) -> None:
-    make_video(copied / "more" / "new.mp4", seed=7)
+    make_video(copied / "more" / "new.mp4", seed=7, shot_s=2.4)
     before = shard_hashes(copied / "run")
     done = cliploom(
         *run_arguments(finished / "videos", copied / "run", "--input", str(copied / "more")),
@@ -99,6 +100,14 @@ def test_a_new_video_leaves_old_shards_alone(finished: Path, copied: Path) -> No
     assert cliploom("shards", "verify", str(copied / "run" / "shards")).code == 0
 
 
+def test_tables_show_bytes_by_their_number_and_whole_as_json(finished: Path) -> None:
+    run, picture_bytes = str(finished / "run"), 27 * 48 * 3
+    shown = cliploom("tables", run, "shots", "--limit", "1")
+    assert f"first_image=<{picture_bytes} bytes>" in shown.stdout
+    shot = json.loads(cliploom("tables", run, "shots", "--limit", "1", "--json").stdout)
+    assert len(base64.b64decode(shot["first_image"])) == picture_bytes
+
+
 def test_duckdb_sees_the_counts_of_the_status(finished: Path) -> None:
     duckdb = pytest.importorskip("duckdb", reason="duckdb is not installed")
     sql = cliploom("tables", str(finished / "run"), "--sql").stdout
@@ -108,7 +117,10 @@ def test_duckdb_sees_the_counts_of_the_status(finished: Path) -> None:
     tables = {
         "sources": "probe",
         "shots": "detect",
-        "clips": "cut",
+        "planned_clips": "stitch",
+        "cut_clips": "cut",
+        "clips": "admit",
+        "fingerprints": "fingerprint",
         "fused_captions": "fuse",
         "samples": "select",
     }
@@ -140,7 +152,7 @@ def test_retry_names_the_stages_and_reasons_that_there_are(finished: Path) -> No
 
 
 def test_a_name_that_is_no_text_ends_as_a_reject_that_names_it(tmp_path: Path) -> None:
-    make_video(tmp_path / "videos" / "good.mp4", seed=1, shots=1)
+    make_video(tmp_path / "videos" / "good.mp4", seed=1, shots=1, shot_s=2.4)
     shutil.copy(tmp_path / "videos" / "good.mp4", os.fsencode(tmp_path / "videos") + b"/odd\xff\x1b[2J.mp4")
     done = cliploom(*run_arguments(tmp_path / "videos", tmp_path / "run"))
     assert done.code == 3, done.stderr
@@ -155,8 +167,8 @@ def test_mistakes_are_named_without_a_traceback(finished: Path, tmp_path: Path) 
     videos, out = str(finished / "videos"), str(tmp_path / "run")
     run = ("run", QUICKSTART, "--input", videos, "--output", out)
     cases = {
-        (*run, "--set", "curation.cut.max_ss=3"): "Did you mean 'max_s'?",
-        (*run, "--set", "curation.cut.crf=99"): "curation.cut.crf = 99",
+        (*run, "--set", "curation.stitch.max_ss=3"): "Did you mean 'max_s'?",
+        (*run, "--set", "curation.cut.forms=[{crf: 99}]"): "curation.cut.forms.0.crf = 99",
         (*run, "--set", "captioning.video.kind=magic"): "magic",
         ("run", QUICKSTART, "--input", "nowhere", "--output", out): "--input nowhere",
         ("run", "nowhere.yaml", "--input", videos, "--output", out): "nowhere.yaml: no such file",

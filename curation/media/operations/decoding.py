@@ -30,6 +30,7 @@ class Decoder:
     def __init__(self, packets: PacketReader) -> None:
         self._packets = packets
         self.frames = 0
+        self._corrupt_frames = 0
         self._bad_packets = 0
         self._first_error = ""
 
@@ -44,6 +45,7 @@ class Decoder:
                 self._first_error = self._first_error or error.strerror or type(error).__name__
                 continue
             self.frames += len(frames)
+            self._corrupt_frames += sum(frame.is_corrupt for frame in frames)
             yield from frames
 
     def damage(self) -> str | None:
@@ -51,6 +53,8 @@ class Decoder:
         parts = []
         if self._bad_packets:
             parts.append(f"{self._bad_packets} packets cannot be decoded ({self._first_error})")
+        if self._corrupt_frames:
+            parts.append(f"{self._corrupt_frames} frames are damaged")
         if self._packets.failure:
             parts.append(f"reading stops early ({self._packets.failure})")
         return "; ".join(parts) or None
@@ -63,6 +67,7 @@ def open_decoder(
     kind: str,
     index: int,
     target: Callable[[Fraction], int] | None = None,
+    threads: int = 1,
 ) -> tuple[Any, Decoder]:
     """A stream and its frames, from a keyframe at or before a target where the file can be searched, else
     from its beginning. `target` gives a pts for a time base.
@@ -76,12 +81,12 @@ def open_decoder(
         packets = PacketReader(media, stream)
         unit_s = time_base(stream)
         if target and packets.seek(target(unit_s) - int(margin_s / unit_s)):
-            prepare_decoder(stream, limits)
+            prepare_decoder(stream, limits, threads)
             return stream, Decoder(packets)
         media.close()
     media = open_media(path, container, limits)
     stream = stream_of(media, index, kind)
-    prepare_decoder(stream, limits)
+    prepare_decoder(stream, limits, threads)
     return stream, Decoder(PacketReader(media, stream))
 
 

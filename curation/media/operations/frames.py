@@ -31,10 +31,11 @@ def run(
     gray: bool,
     start_pts: int | None,
     end_pts: int | None,
+    threads: int,
 ) -> dict[str, Any]:
     """Send every frame with start_pts <= pts < end_pts, upright and scaled."""
     target = None if start_pts is None else lambda _: start_pts
-    video, decoder = open_decoder(path, container, limits, "video", stream, target)
+    video, decoder = open_decoder(path, container, limits, "video", stream, target, threads)
     unit_s = time_base(video)
     scaler = _Scaler(width_px, height_px, "gray" if gray else "rgb24", unit_s)
     clock = Clock()

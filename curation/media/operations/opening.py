@@ -65,15 +65,17 @@ def time_base(stream: Stream) -> Fraction:
     return stream.time_base
 
 
-def prepare_decoder(stream: Stream, limits: Mapping[str, Any]) -> None:
-    """Bound a stream's decoder before its first packet.
+def prepare_decoder(stream: Stream, limits: Mapping[str, Any], threads: int = 1) -> None:
+    """Bound a stream's decoder before its first packet. Only one thread gives the same frames of a damaged
+    stream each time.
 
     Raises:
         RefusedError: the decoder is not on the list of those allowed.
     """
     context = stream.codec_context
     context.options = decoder_options(limits["max_pixels"])
-    context.thread_count = 1
+    context.thread_count = threads
+    context.thread_type = "FRAME" if threads > 1 else "SLICE"
     try:
         context.open(strict=False)
     except av.error.MemoryError:

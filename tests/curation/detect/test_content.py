@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,9 @@ import pytest
 
 from curation.base.rejects import Reason, Rejected
 from curation.base.workspace import Workspace
-from curation.detect.content import ContentDetector, ContentDetectorConfig, find_transitions
-from curation.detect.shots import Transition, merged, shots_between
-from curation.media.sandbox import DecodedFrame
-from curation.records import AudioStream, Shot, SourceVideo, VideoStream
+from curation.detect.content import ContentDetector, ContentDetectorConfig
+from curation.detect.transitions import Transition, merged
+from curation.records import Shot
 from tests.curation.cutting import detected, probed
 
 TOLERANCE_FRAMES = 2
@@ -41,12 +41,21 @@ def mix(first: np.ndarray, last: np.ndarray, length: int) -> Pictures:
 
 
 def transitions(pictures: Sequence[np.ndarray], frames_per_s: float = 25.0) -> list[tuple[int, int, str]]:
-    def frames() -> Iterator[DecodedFrame]:
-        for number, image in enumerate(pictures):
-            yield DecodedFrame(number, np.clip(image, 0, 255).astype(np.uint8), False)
-
-    found = find_transitions(frames(), frames_per_s, ContentDetectorConfig())
+    frames = (np.clip(image, 0, 255).astype(np.uint8) for image in pictures)
+    found: list[Transition] = []
+    settled = 0
+    for report in detector().settle(frames, frames_per_s):
+        assert report.frames >= settled, "what was settled does not become open again"
+        assert all(each.start_frame >= settled for each in report.transitions), "a transition came too late"
+        settled = report.frames
+        found += report.transitions
+    assert settled == len(pictures)
     return [(each.start_frame, each.end_frame, each.kind) for each in found]
+
+
+def detector() -> ContentDetector:
+    with tempfile.TemporaryDirectory() as folder:
+        return ContentDetector(ContentDetectorConfig(), Workspace.open(folder, folder))
 
 
 def test_a_cut_is_between_the_last_frame_before_and_the_first_after() -> None:
@@ -118,58 +127,22 @@ def test_where_blocks_end_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -
         assert transitions(frames) == expected
 
 
+def test_a_long_black_stretch_is_one_transition_whatever_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    black = np.zeros((27, 48, 3))
+    frames = [*shot(1, 400), *mix(picture(1), black, 15), *[black] * 700, *mix(black, picture(2), 15)]
+    frames += shot(2, 500)
+    ((start, end, _),) = transitions(frames)
+    assert abs(start - 399) <= TOLERANCE_FRAMES
+    assert abs(end - 1130) <= TOLERANCE_FRAMES
+    monkeypatch.setattr("curation.detect.content._BLOCK_FRAMES", 100)
+    assert [each[:2] for each in transitions(frames)] == [(start, end)]
+
+
 def test_transitions_that_touch_become_one() -> None:
     cut, fade = Transition(10, 11, "cut", 0.5), Transition(8, 20, "gradual", 0.9)
     assert merged([cut, fade]) == [Transition(8, 20, "gradual", 0.9)]
     assert merged([Transition(11, 12, "cut", 0.6), cut]) == [cut, Transition(11, 12, "cut", 0.6)]
     assert merged([cut, cut]) == [cut]
-
-
-def _source(time_base: str = "1/1000", fps: float = 10.0) -> SourceVideo:
-    return SourceVideo(
-        video_id="v",
-        input_id="i",
-        uri="u",
-        size_bytes=1,
-        container="matroska",
-        duration_s=1.0,
-        num_video_streams=1,
-        video=VideoStream(
-            index=3,
-            codec="h264",
-            width_px=64,
-            height_px=64,
-            fps=fps,
-            time_base=time_base,
-            start_pts=100,
-            rotation_deg=0,
-            pixel_format="yuv420p",
-            bit_depth=8,
-        ),
-        audio=AudioStream(index=1, codec="aac", sample_rate_hz=48000, channels=2),
-        licence=None,
-        title=None,
-    )
-
-
-def test_shots_leave_out_the_frames_of_a_transition() -> None:
-    pts = [100, 200, 310, 400, 520, 600, 700, 810]
-    found = [Transition(1, 2, "cut", 0.75), Transition(3, 6, "gradual", 0.123456)]
-    shots = shots_between(_source(), found, pts)
-    assert [(each.start_frame, each.last_frame) for each in shots] == [(0, 1), (2, 3), (6, 7)]
-    assert [(each.start_pts, each.end_pts) for each in shots] == [(100, 310), (310, 520), (700, 920)]
-    assert [each.opened_by for each in shots] == ["start", "cut", "gradual"]
-    assert [each.score for each in shots] == [1.0, 0.75, 0.1235]
-    assert (shots[1].start_s, shots[1].end_s) == (0.31, 0.52)
-    assert {each.stream for each in shots} == {3}
-    assert len({each.shot_id for each in shots}) == 3
-
-
-def test_a_single_frame_lasts_as_long_as_the_rate_says() -> None:
-    (only,) = shots_between(_source(fps=25.0), [], [100])
-    assert (only.start_pts, only.end_pts) == (100, 140)
-    (unknown,) = shots_between(_source(fps=0.0), [], [100])
-    assert unknown.end_pts == 101
 
 
 def test_config_refuses_what_it_does_not_know() -> None:

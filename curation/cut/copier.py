@@ -1,0 +1,69 @@
+"""Finds and writes stream copies of a source's clips."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from curation.base.rejects import Reason
+from curation.cut.copies import COPIED_CODECS, PacketCopy, choose_copy, copy_command
+from curation.cut.rules import Span
+from curation.cut.source import SourceFile
+from curation.cut.written import WrittenVideo, read_video
+from curation.media.cutting import CuttingSandbox
+from curation.media.sandbox import DecodeError
+
+
+class Copier:
+    """Copies packets of one source."""
+
+    def __init__(self, sandbox: CuttingSandbox, source: SourceFile) -> None:
+        self._sandbox = sandbox
+        self._source = source
+
+    def find(self, spans: Sequence[Span]) -> list[PacketCopy | None]:
+        """What can be copied for each of some neighbouring spans, None where there is no keyframe.
+
+        Raises:
+            DecodeError: the source cannot be read there, or its codec not be put into an mp4.
+        """
+        record = self._source.record
+        if record.video.codec not in COPIED_CODECS:
+            raise DecodeError(
+                Reason.UNSUPPORTED_FORMAT,
+                f"has video in codec '{record.video.codec}', of which packets are not copied (those of "
+                f"{', '.join(sorted(COPIED_CODECS))} are); make a form with mode = exact the first of "
+                "curation.cut.forms",
+            )
+        packets = list(
+            self._sandbox.packets(
+                self._source.path,
+                record.container,
+                record.video.index,
+                start_pts=min(span.start_pts for span in spans),
+                end_pts=max(span.end_pts for span in spans),
+            )
+        )
+        return [choose_copy(packets, span) for span in spans]
+
+    @contextlib.contextmanager
+    def written(
+        self, copies: Sequence[PacketCopy | None], scratch: Path
+    ) -> Iterator[list[WrittenVideo | None]]:
+        """Files with the packets of each copy, None where there is none or it cannot be written."""
+        with tempfile.TemporaryDirectory(prefix="cut-copies-", dir=scratch) as folder:
+            yield [
+                None if copy is None else self._write(copy, Path(folder, f"{number}.mp4"))
+                for number, copy in enumerate(copies)
+            ]
+
+    def _write(self, copy: PacketCopy, path: Path) -> WrittenVideo | None:
+        try:
+            self._sandbox.ffmpeg(copy_command(self._source, copy, path))
+        except DecodeError:
+            return None
+        written = read_video(path, self._source.time_base)
+        first = copy.frame_pts[0]
+        return written if written.frame_pts == tuple(pts - first for pts in copy.frame_pts) else None

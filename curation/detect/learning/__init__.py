@@ -1,0 +1,1 @@
+"""Learning a shot detector: single shots, joined on the fly into samples with known transitions."""

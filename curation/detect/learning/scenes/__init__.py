@@ -1,0 +1,1 @@
+"""Procedural footage: single shots drawn from random numbers, as small as a shot detector sees them."""

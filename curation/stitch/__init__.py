@@ -1,0 +1,1 @@
+"""Which clips a source becomes: SourceVideo + Shot -> PlannedClip."""
