@@ -40,17 +40,17 @@ class Suite:
 SUITES = (
     Suite("packaging", ("tests/test_packaging.py", "tests/test_setup.py"), 1),
     Suite("base", ("tests/base",), 0.5),
-    Suite("curation", ("tests/curation",), 6),
+    Suite("curation", ("tests/curation",), 9),
     Suite("detector", ("tests/detector",), 6, processes=1),
     Suite("captioning", ("tests/captioning",), 2),
     Suite("shards", ("tests/shards",), 2),
     Suite("training", ("tests/training",), 3),
     Suite("engine", ("tests/engine",), 2.5),
-    Suite("pipelines", ("tests/pipelines",), 6),
+    Suite("pipelines", ("tests/pipelines",), 8),
     Suite("golden", ("tests/golden",), 1),
     Suite("docs", ("tests/docs",), 1),
     Suite("examples", ("tests/examples",), 2, processes=1),
-    Suite("ray", ("tests",), 3, processes=1, markers="ray"),
+    Suite("ray", ("tests",), 4, processes=1, markers="ray"),
 )
 
 

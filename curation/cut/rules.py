@@ -8,9 +8,6 @@ from fractions import Fraction
 
 from curation.records import PlannedClip
 
-GROUP_CLIPS = 8
-"""Clips that one ffmpeg process writes; it keeps an encoder of some 14 MB for each to the end."""
-
 
 @dataclass(frozen=True)
 class Span:

@@ -36,16 +36,27 @@ class Admit(Join[Clip]):
         self.inputs: Mapping[str, type[Record]] = {CLIPS: CutClip, **named}  # type: ignore[misc]
 
     def __call__(self, batch: Sequence[Group]) -> Iterator[Clip | Rejected]:
-        """Yield each clip with its scores, or a reject that names every filter it failed.
-
-        Raises:
-            LookupError: a clip lacks a score.
-        """
+        """Yield each clip with its scores, or a reject that names every filter it failed, or that could not
+        measure it."""
         for group in batch:
             clip: CutClip = group.one(CLIPS)
+            missing = [name for name in self._filters if not group.all(name)]
+            if missing:
+                yield self._unmeasured(clip, missing)
+                continue
             scores: list[Score] = [group.one(name) for name in self._filters]
             failed = [score for score in scores if not score.passes]
             yield self._rejected(clip, failed) if failed else _admitted(clip, scores)
+
+    def _unmeasured(self, clip: CutClip, missing: Sequence[str]) -> Rejected:
+        return Rejected(
+            rejected_id=clip.clip_id,
+            parent_id=clip.clip_id,
+            stage=self.name,
+            reason=Reason.WORKER_DIED,
+            detail=f"no score of {', '.join(missing)} for the clip at {clip.start_s:.2f} s; the filter's own "
+            "rejects say why, retry them",
+        )
 
     def _rejected(self, clip: CutClip, failed: Sequence[Score]) -> Rejected:
         reasons = "; ".join(_reason(score, self._filters[score.filter]) for score in failed)

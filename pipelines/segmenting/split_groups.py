@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from curation.cut.rules import GROUP_CLIPS, Span
+from curation.cut.rules import Span
 
+_GROUP_CLIPS = 1
+"""ffmpeg can stall where several outputs of one process end at different times, so each has its own."""
 _LEAST_FRAMES = 240
 """Frames of a group below which starting ffmpeg and seeking would cost more than one gains."""
 _GROUPS_PER_CORE = 4
@@ -50,7 +52,7 @@ def grouped(clips: Sequence[SplitClip], *, max_gap_pts: int, num_pixels: int, co
     """
     total = sum(clip.num_frames for clip in clips)
     enough = max(_LEAST_FRAMES, total // (cores * _GROUPS_PER_CORE))
-    most = max(1, min(GROUP_CLIPS, _GROUP_BYTES // (num_pixels * _ENCODER_BYTES_PER_PIXEL)))
+    most = max(1, min(_GROUP_CLIPS, _GROUP_BYTES // (num_pixels * _ENCODER_BYTES_PER_PIXEL)))
     groups: list[list[SplitClip]] = [[clip] for clip in clips[:1]]
     for before, clip in pairwise(clips):
         last = groups[-1]

@@ -198,16 +198,13 @@ def group_numbers(clips: list[SplitClip], *, pixels: int = 1 << 18, cores: int =
     return [[int(clip.path.stem) for clip in group.clips] for group in groups]
 
 
-def test_groups_keep_cores_busy_and_memory_bounded() -> None:
-    assert group_numbers(clips_of([100] * 4)) == [[0, 1, 2], [3]]
-    assert group_numbers(clips_of([10] * 20)) == [list(range(8)), list(range(8, 16)), list(range(16, 20))]
-    assert group_numbers(clips_of([10] * 3), pixels=8192 * 4608) == [[0], [1], [2]]
-    assert group_numbers(clips_of([10, 10], {1: 200})) == [[0], [1]]
+def test_each_clip_has_its_own_process_and_the_longest_comes_first() -> None:
+    assert group_numbers(clips_of([10, 30, 20])) == [[1], [2], [0]]
     threads = [
         group.threads
         for group in grouped(clips_of([900, 100, 300]), max_gap_pts=100, num_pixels=1 << 18, cores=2)
     ]
-    assert threads == [2, 1]
+    assert threads == [2, 1, 1]
 
 
 def loudness(path: Path, start_s: float, end_s: float) -> float:

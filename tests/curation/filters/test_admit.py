@@ -99,11 +99,13 @@ def test_a_filter_left_out_is_neither_measured_nor_asked_for(workspace: Workspac
     assert [score.filter for score in found.scores] == names
 
 
-def test_a_clip_without_one_of_its_scores_is_an_error(workspace: Workspace, clip: CutClip) -> None:
+def test_a_clip_that_a_filter_could_not_measure_is_rejected(workspace: Workspace, clip: CutClip) -> None:
     scores = scored(clip, FiltersConfig(), workspace)
     del scores["blur"]
-    with pytest.raises(LookupError, match="'blur'"):
-        admitted(clip, scores, FiltersConfig(), workspace)
+    found = admitted(clip, scores, FiltersConfig(), workspace)
+    assert isinstance(found, Rejected)
+    assert found.reason == Reason.WORKER_DIED
+    assert "no score of blur" in found.detail
 
 
 def test_the_stages_fit_together(workspace: Workspace) -> None:
