@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -13,6 +14,7 @@ from pydantic import Field
 from safetensors import SafetensorError
 
 from curation.base.config import Config, operational
+from curation.base.records import SCORE_DECIMALS
 from curation.base.stages import Resources
 from curation.detect.decisions import RunFinder
 from curation.detect.detector import Detector, Frames
@@ -70,7 +72,11 @@ class LoomDetector(Detector):
 
     def fingerprints(self) -> Mapping[str, str]:
         """The decoder, the arithmetic, and the weights."""
-        return {**super().fingerprints(), "weights": hashlib.sha256(self._weights).hexdigest()}
+        return {
+            **super().fingerprints(),
+            "torch": version("torch"),
+            "weights": hashlib.sha256(self._weights).hexdigest(),
+        }
 
     @property
     def _path(self) -> Path:
@@ -140,7 +146,8 @@ class Predictor:
         with self._torch.inference_mode():
             during, _ = self._model(self._torch.from_numpy(frames).to(self._device))
             probabilities: Floats = during.sigmoid().cpu().numpy().astype(np.float32)
-        return probabilities
+        # So that the last bits, which differ between machines, decide nothing.
+        return probabilities.round(SCORE_DECIMALS)
 
 
 def _read(path: Path) -> bytes:

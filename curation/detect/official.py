@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -74,7 +75,7 @@ class OfficialDetector(Detector):
 
     def fingerprints(self) -> Mapping[str, str]:
         """The decoder, the arithmetic, and the weights."""
-        return {**super().fingerprints(), "weights": self._sha256}
+        return {**super().fingerprints(), "torch": version("torch"), "weights": self._sha256}
 
     @cached_property
     def _sha256(self) -> str:

@@ -15,7 +15,8 @@ out, 95 % of the true ones of each kind are below 0.4, and most false ones, whic
 above 0.9."""
 
 _FLAT_CONTRAST = 2.5
-_KEPT_FRAMES = 4096
+_KEPT_FRAMES = 12288
+"""More than a network is behind the decoder (`streams`: two batches of eight blocks), by some minutes."""
 
 
 class Witness:
