@@ -11,7 +11,7 @@ from curation.base.rejects import Reason
 from curation.cut.copies import COPIED_CODECS, PacketCopy, choose_copy, copy_command
 from curation.cut.rules import Span
 from curation.cut.source import SourceFile
-from curation.cut.written import WrittenVideo, read_video
+from curation.cut.written import WrittenVideo
 from curation.media.cutting import CuttingSandbox
 from curation.media.sandbox import DecodeError
 
@@ -64,6 +64,23 @@ class Copier:
             self._sandbox.ffmpeg(copy_command(self._source, copy, path))
         except DecodeError:
             return None
-        written = read_video(path, self._source.time_base)
         first = copy.frame_pts[0]
-        return written if written.frame_pts == tuple(pts - first for pts in copy.frame_pts) else None
+        written = self._read(path, copy.frame_pts[-1] - first)
+        expected = tuple(pts - first for pts in copy.frame_pts)
+        return written if written is not None and written.frame_pts == expected else None
+
+    def _read(self, path: Path, last_pts: int) -> WrittenVideo | None:
+        """What is in a copy, None if it cannot be read; its packets are the source's, so in the sandbox."""
+        unit = self._source.time_base.numerator
+        try:
+            packets = list(self._sandbox.packets(path, "mov", 0, start_pts=0, end_pts=last_pts * unit + 1))
+        except DecodeError:
+            return None
+        timed = sorted((packet.pts, packet.key) for packet in packets if packet.pts is not None)
+        if any(pts % unit for pts, _ in timed):
+            return None
+        return WrittenVideo(
+            path=path,
+            frame_pts=tuple(pts // unit for pts, _ in timed),
+            keyframes=tuple(number for number, (_, key) in enumerate(timed) if key),
+        )
