@@ -26,9 +26,8 @@ Job = Callable[[], list[Path | NotWritten]]
 class Splitter:
     """Writes clips into a folder as `<stem of the file>-001.mp4` and so on.
 
-    Clips that need no encoding are copied. Of the others each stretch of a file is decoded once, and several
-    stretches side by side. `kept` are files that are
-    never overwritten, and others only with `overwrite`.
+    Clips that need no encoding are copied, the others decoded and encoded one by one, several side by side.
+    `kept` are files that are never overwritten, and others only with `overwrite`.
     """
 
     def __init__(self, folder: Path, *, kept: Sequence[str], overwrite: bool) -> None:
