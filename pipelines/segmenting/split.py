@@ -65,13 +65,9 @@ class Splitter:
         self, writer: Writer, sandbox: CuttingSandbox, source: SourceFile, clips: Sequence[SplitClip]
     ) -> list[Job]:
         """Calls that write all clips; what is encoded comes first, since it takes longest."""
-        video = source.record.video
         copies = whole_copies(sandbox, source, clips)
-        division = partial(grouped, max_gap_pts=source.max_gap_pts, cores=self._cores)
-        encoded = division(
-            [clip for clip in clips if clip not in copies], num_pixels=video.width_px * video.height_px
-        )
-        copied = division([clip for clip in clips if clip in copies], num_pixels=1)
+        encoded = grouped([clip for clip in clips if clip not in copies], cores=self._cores)
+        copied = grouped([clip for clip in clips if clip in copies], cores=self._cores)
         return [
             *(partial(writer.encode, group) for group in encoded),
             *(partial(writer.copy, group, copies) for group in copied),

@@ -181,17 +181,16 @@ def test_two_files_of_one_name_do_not_share_a_folder(tmp_path: Path, workspace: 
         splitter.split(two)
 
 
-def clips_of(lengths: list[int], gaps: dict[int, int] | None = None) -> list[SplitClip]:
+def clips_of(lengths: list[int]) -> list[SplitClip]:
     clips, at = [], 0
     for number, length in enumerate(lengths):
-        at += (gaps or {}).get(number, 0)
         clips.append(SplitClip(Span(at, at + length), length, b"", Path(f"{number}.mp4")))
         at += length
     return clips
 
 
-def group_numbers(clips: list[SplitClip], *, pixels: int = 1 << 18, cores: int = 2) -> list[list[int]]:
-    groups = grouped(clips, max_gap_pts=100, num_pixels=pixels, cores=cores)
+def group_numbers(clips: list[SplitClip]) -> list[list[int]]:
+    groups = grouped(clips, cores=2)
     assert sorted(clip.path.name for group in groups for clip in group.clips) == sorted(
         clip.path.name for clip in clips
     )
@@ -200,10 +199,7 @@ def group_numbers(clips: list[SplitClip], *, pixels: int = 1 << 18, cores: int =
 
 def test_each_clip_has_its_own_process_and_the_longest_comes_first() -> None:
     assert group_numbers(clips_of([10, 30, 20])) == [[1], [2], [0]]
-    threads = [
-        group.threads
-        for group in grouped(clips_of([900, 100, 300]), max_gap_pts=100, num_pixels=1 << 18, cores=2)
-    ]
+    threads = [group.threads for group in grouped(clips_of([900, 100, 300]), cores=2)]
     assert threads == [2, 1, 1]
 
 
