@@ -34,8 +34,11 @@ class SplitGroup:
 
 
 def grouped(clips: Sequence[SplitClip], *, cores: int) -> list[SplitGroup]:
-    """Groups of one clip each, the longest first. ffmpeg can stall where several outputs of one process end
-    at different times. A clip that alone would take longer than all cores need together gets as many threads."""
+    """Groups of one clip each, the longest first.
+
+    ffmpeg can stall where several outputs of one process end at different times. A clip that alone would take
+    longer than all cores need together gets as many threads.
+    """
     total = sum(clip.num_frames for clip in clips)
     groups = [SplitGroup((clip,), cores if cores * clip.num_frames > total else 1) for clip in clips]
     return sorted(groups, key=lambda group: -group.num_frames)
