@@ -219,10 +219,11 @@ class CutClip(Record):
 
     Times in `start_s`, `end_s` are those of the source (pts times time base). `video` is the first form,
     which the fields from `num_frames` to `keyframes` describe: `frame_times_s` are the presentation times
-    of its frames from the clip's start, `keyframes` the indexes of those that decode alone. `other_forms`
-    are the rest of them. `audio` is 16 kHz mono FLAC, None where the source has no sound there. `frames`
-    were taken from the source in the decode that cut the clip. `crop` are black bars that `frames` and
-    encoded forms are without, None where there are none; stream copies keep theirs.
+    of its frames from the clip's start, `keyframes` the indexes of those that decode alone; `mode` is exact
+    if it was encoded anew, keyframe if it is a stream copy, whose packets are the source's and no more to be
+    trusted. `other_forms` are the rest of the forms. `audio` is 16 kHz mono FLAC, None where the source has
+    no sound there. `frames` were taken from the source in the decode that cut the clip. `crop` are black
+    bars that `frames` and encoded forms are without, None where there are none; stream copies keep theirs.
 
     `plan_id` is the planned clip that this one was cut for. Both ids are the same but where the first form
     is a stream copy: such a clip begins and ends where the copy does.
@@ -247,6 +248,7 @@ class CutClip(Record):
     height_px: int
     frame_times_s: tuple[float, ...]
     keyframes: tuple[int, ...]
+    mode: str
     video: MediaRef
     audio: MediaRef | None
     frames: tuple[Frame, ...]

@@ -34,12 +34,15 @@ def build(config: PipelineConfig, workspace: Workspace) -> Dag:
     """The stages of a run and how records flow between them."""
     curation, captioning, shards = config.curation, config.captioning, config.shards
     limits = curation.probe.limits
-    filters = filter_stages(curation.filters, workspace)
+    filters = filter_stages(curation.filters, workspace, limits)
     duplicates = dedup(curation.dedup, workspace)
     likeness = {"clips": "admit", "fingerprints": Fingerprinter.name, "embeddings": EmbedClips.name}
     looks = [
         each
-        for each in (Fingerprinter(curation.fingerprint, workspace), EmbedClips(curation.embed, workspace))
+        for each in (
+            Fingerprinter(curation.fingerprint, workspace, limits),
+            EmbedClips(curation.embed, workspace),
+        )
         if each.output in duplicates.inputs.values()
     ]
     return Dag(
@@ -55,7 +58,7 @@ def build(config: PipelineConfig, workspace: Workspace) -> Dag:
                 Admit(curation.filters, workspace),
                 {"clips": "cut", **{each.filter: each.name for each in filters}},
             ),
-            Node(MeasuredVideoCaptioner(captioning.video, workspace), {"input": "admit"}),
+            Node(MeasuredVideoCaptioner(captioning.video, workspace, limits), {"input": "admit"}),
             Node(MeasuredAudioCaptioner(captioning.audio, workspace), {"input": "admit"}),
             Node(PocketsphinxTranscriber(captioning.speech, workspace, limits), {"input": "probe"}),
             Node(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import cv2
 
@@ -12,12 +12,15 @@ from captioning.video.activity import activity_facts
 from captioning.video.camera import camera_facts
 from captioning.video.colours import ColourNames
 from captioning.video.flow import Step, step_between
-from captioning.video.frames import luma_pictures
 from captioning.video.light import Light, light_facts, light_of
 from captioning.video.sharpness import sharpness_facts
 from captioning.video.text import text_facts
-from curation.filters.measures.pictures import still_picture
+from curation.filters.measures.pictures import Image, shrunk, still_picture
 from curation.filters.measures.text_rows import text_rows
+
+STEP_S = 0.1
+"""Time between the pictures that motion and light are measured on."""
+_MOTION_SHORT_SIDE_PX = 144
 
 
 class VideoFacts:
@@ -26,10 +29,16 @@ class VideoFacts:
     def __init__(self) -> None:
         self._colours = ColourNames()
 
-    def __call__(self, duration_s: float, mp4: bytes, stills: Sequence[tuple[float, bytes]]) -> list[Segment]:
-        """Sentences on a clip from its small form and its kept frames (seconds, JPEG) of the source."""
+    def __call__(
+        self,
+        duration_s: float,
+        lapse: Iterable[tuple[float, Image]],
+        stills: Sequence[tuple[float, bytes]],
+    ) -> list[Segment]:
+        """Sentences on a clip from a time-lapse (seconds, luma 0..255; `STEP_S` apart) and its kept frames
+        (seconds, JPEG) of the source."""
         cv2.setNumThreads(1)
-        lights, steps = _time_lapse(mp4)
+        lights, steps = _time_lapse(lapse)
         pictures = [(time_s, still_picture(jpeg)) for time_s, jpeg in stills]
         shown = [picture for _, picture in pictures]
         rows = [(time_s, text_rows(picture)) for time_s, picture in pictures]
@@ -44,12 +53,13 @@ class VideoFacts:
         ]
 
 
-def _time_lapse(mp4: bytes) -> tuple[list[Light], list[Step]]:
+def _time_lapse(lapse: Iterable[tuple[float, Image]]) -> tuple[list[Light], list[Step]]:
     """Light of each picture and what happened between each two."""
     lights: list[Light] = []
     steps: list[Step] = []
     before = None
-    for time_s, picture in luma_pictures(mp4):
+    for time_s, luma in lapse:
+        picture = shrunk(luma, _MOTION_SHORT_SIDE_PX)
         lights.append(light_of(time_s, picture))
         if before is not None:
             steps.append(step_between(*before, time_s, picture))

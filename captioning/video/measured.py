@@ -15,6 +15,9 @@ from curation.base.config import Config
 from curation.base.rejects import Rejected
 from curation.base.stages import Map, Resources
 from curation.base.workspace import Workspace
+from curation.media.clip_videos import ClipVideos, undecodable
+from curation.media.limits import DEFAULT_LIMITS, DecodeLimits
+from curation.media.sandbox import DecodeError
 from curation.records import Clip
 
 
@@ -38,15 +41,18 @@ class MeasuredVideoCaptioner(Map[Clip, Caption]):
     output: ClassVar[type[Caption]] = Caption
     resources: ClassVar[Resources] = Resources(cpus=1.0, memory_bytes=512 << 20)
 
-    def __init__(self, config: MeasuredVideoConfig, workspace: Workspace) -> None:
+    def __init__(
+        self, config: MeasuredVideoConfig, workspace: Workspace, limits: DecodeLimits = DEFAULT_LIMITS
+    ) -> None:
         self.config = config
         self._media = workspace.media
+        self._videos = ClipVideos(workspace.media, workspace.scratch, limits)
 
     def setup(self) -> None:
         """Import OpenCV and PyAV."""
-        from captioning.video.describe import VideoFacts
+        from captioning.video.describe import STEP_S, VideoFacts
 
-        self._facts = VideoFacts()
+        self._facts, self._step_s = VideoFacts(), STEP_S
 
     def fingerprints(self) -> Mapping[str, str]:
         """The libraries that decode and measure."""
@@ -54,10 +60,14 @@ class MeasuredVideoCaptioner(Map[Clip, Caption]):
         return {package: importlib.metadata.version(package) for package in packages}
 
     def __call__(self, batch: Sequence[Clip]) -> Iterator[Caption | Rejected]:
-        """Yield one caption per clip."""
+        """Yield one caption per clip, a reject for one whose media cannot be decoded."""
         for clip in batch:
             stills = [(frame.time_s, self._media.read(frame.media)) for frame in clip.frames]
-            lines = self._facts(clip.duration_s, self._media.read(clip.video), stills)
+            try:
+                lines = self._facts(clip.duration_s, self._videos.every(clip, self._step_s), stills)
+            except DecodeError as error:
+                yield undecodable(self.name, clip, error)
+                continue
             origin = provenance(
                 self,
                 model="cliploom measured video facts",

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import io
 import tarfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -39,12 +40,19 @@ class MediaFile(Part):
     size_bytes: int
 
 
+class _Written(threading.local):
+    """The files of the attempt that a thread is at."""
+
+    def __init__(self) -> None:
+        self.files: list[MediaFile] = []
+
+
 class MediaStore:
-    """Reads and writes the media of a run; `written` collects the files of the current attempt."""
+    """Reads and writes the media of a run; each thread is at an attempt of its own."""
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
-        self.written: list[MediaFile] = []
+        self._written = _Written()
 
     def read(self, ref: MediaRef) -> bytes:
         """The bytes of a reference.
@@ -66,14 +74,14 @@ class MediaStore:
             yield tar
             tar.close()
         if tar.count:
-            self.written.append(MediaFile(path=path, sha256=out.sha256, size_bytes=out.size))
+            self._written.files.append(MediaFile(path=path, sha256=out.sha256, size_bytes=out.size))
         else:
             self.storage.remove(path)
 
     def take_written(self) -> tuple[MediaFile, ...]:
-        """The files written since the last call."""
-        files = tuple(self.written)
-        self.written.clear()
+        """The files that this thread wrote since its last call."""
+        files = tuple(self._written.files)
+        self._written.files.clear()
         return files
 
 

@@ -4,8 +4,9 @@
 by a key, `Reduce` reads a snapshot of whole tables behind a barrier. All of them yield their output
 records or `Rejected`, may run twice on the same input, and import what is heavy in `setup`.
 
-Three kinds of fault, kept apart: bad data is yielded as `Rejected`; a passing fault (network,
-server, disk) raises `Retry` and is never committed as a reject; a programming error propagates.
+Four kinds of fault, kept apart: bad data is yielded as `Rejected`; a passing fault (network,
+server, disk) raises `Retry` and is never committed as a reject; a user's mistake that shows only in a
+worker raises `Misconfigured` and ends the run with its message; a programming error propagates.
 """
 
 from __future__ import annotations
@@ -31,14 +32,30 @@ class Retry(Exception):
     """A passing fault: the unit stays pending and is tried again later."""
 
 
+class Misconfigured(ValueError):
+    """A user's mistake that shows only once a stage works, such as a refused API key: the run ends with
+    the message, which says what to do, and what was done stands."""
+
+
 @dataclass(frozen=True)
 class Resources:
-    """What one call of a stage occupies on a machine; `batch_size` is records per call."""
+    """What one call of a stage occupies on a machine; `batch_size` is records per call.
+
+    `units_in_flight` above 1 is for a stage that waits for servers: one process has up to so many units
+    in hand at once, each in a thread of its own, so `__call__` must be thread-safe after `setup`. A unit may
+    hold a single record, so it takes about as many units as the servers take requests to keep them busy.
+    """
 
     cpus: float = 1.0
     gpus: float = 0.0
     memory_bytes: int = 512 << 20
     batch_size: int = 64
+    units_in_flight: int = 1
+
+    @property
+    def waits(self) -> bool:
+        """Whether the stage mostly waits for servers, so that its calls overlap."""
+        return self.units_in_flight > 1
 
 
 class Stage(ABC):
@@ -53,7 +70,11 @@ class Stage(ABC):
     config: Config
 
     def setup(self) -> None:  # noqa: B027 - most stages have nothing to set up
-        """Load models and heavy imports; called once per worker before the first batch."""
+        """Load models and heavy imports; called once per worker before the first batch.
+
+        Raises:
+            ValueError: a user's mistake, such as weights that are not there: as `Misconfigured`.
+        """
 
     def fingerprints(self) -> Mapping[str, str]:
         """Versions or hashes of the weights, prompts and binaries that shape the output."""

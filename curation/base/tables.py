@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.fs
 
 from curation.base.records import Record, arrow_schema, to_arrow
 from curation.base.storage import Storage
+
+if TYPE_CHECKING:
+    # It imports pandas, which takes longer than all else here together.
+    import pyarrow.dataset as ds
 
 BOOKKEEPING = pa.schema(
     [
@@ -120,7 +123,7 @@ class Tables:
         if dataset is None or not wanted:
             return pa.schema([table_schema(cls).field(name) for name in names]).empty_table()
         # The range lets file statistics prune; the set then picks the rows.
-        attempt = ds.field("attempt")
+        attempt = pc.field("attempt")
         where = (attempt >= wanted[0]) & (attempt <= wanted[-1]) & attempt.isin(pa.array(wanted))
         return dataset.to_table(columns=names, filter=where)
 

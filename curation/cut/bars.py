@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Picture = npt.NDArray[np.uint8]
 
 _BLACK = 22
-"""Brightest value of a bar, where black is 16 (ITU-R BT.601) and encoders blur."""
+"""Brightest value of a bar, where black is 0 and encoders blur."""
 _STRAY_SHARE = 0.01
 """Pixels of a row of a bar that may be brighter: noise, and the blur of what is beside its ends."""
 _LIT_SHARE = 0.05
@@ -41,7 +41,7 @@ class _Bars:
 def find_bars(pictures: Sequence[Picture]) -> Crop | None:
     """The bars to cut off, even numbers of pixels; None where there are none.
 
-    `pictures` are uint8 [H, W], limited range, all of one size. Bars are on opposite sides and about
+    `pictures` are gray, uint8 [H, W] of 0..255, all of one size. Bars are on opposite sides and about
     equal, or on one side only; they take up no more than 40 % of a side.
     """
     import numpy as np

@@ -21,7 +21,7 @@ class FormConfig(Config):
         "exact",
         description="exact: encoded anew, every frame of the clip and no other; keyframe: the source's own "
         "packets from the first keyframe in the clip on, left out (or, as the first form, the clip rejected) "
-        "where there is none",
+        "where there is none. Stages that look at clips decode such packets in the sandbox; trainers do not",
     )
     short_side_px: int = Field(
         256, ge=16, le=4096, description="Short side of an exact form, in pixels; never enlarged"

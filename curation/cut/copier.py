@@ -8,12 +8,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from curation.base.rejects import Reason
-from curation.cut.copies import COPIED_CODECS, PacketCopy, choose_copy, copy_command
+from curation.cut.copies import COPIED_CODECS, PacketCopy, PacketList, choose_copy, copy_command
 from curation.cut.rules import Span
 from curation.cut.source import SourceFile
 from curation.cut.written import WrittenVideo
 from curation.media.cutting import CuttingSandbox
 from curation.media.sandbox import DecodeError
+
+_TELL_OF_THE_MEDIA = frozenset({Reason.DECODE_FAILED, Reason.ENCODE_FAILED, Reason.UNREADABLE})
+"""Reasons that come out the same on every machine, however busy it is."""
 
 
 class Copier:
@@ -46,36 +49,46 @@ class Copier:
                 end_pts=max(span.end_pts for span in spans),
             )
         )
-        return [choose_copy(packets, span) for span in spans]
+        listed = PacketList(packets)
+        return [choose_copy(listed.around(span), span) for span in spans]
 
     @contextlib.contextmanager
     def written(
         self, copies: Sequence[PacketCopy | None], scratch: Path
-    ) -> Iterator[list[WrittenVideo | None]]:
-        """Files with the packets of each copy, None where there is none or it cannot be written."""
+    ) -> Iterator[list[WrittenVideo | DecodeError | None]]:
+        """Files with the packets of each copy, None where there is none or it cannot be written, an error
+        where that exceeds a limit."""
         with tempfile.TemporaryDirectory(prefix="cut-copies-", dir=scratch) as folder:
             yield [
                 None if copy is None else self._write(copy, Path(folder, f"{number}.mp4"))
                 for number, copy in enumerate(copies)
             ]
 
-    def _write(self, copy: PacketCopy, path: Path) -> WrittenVideo | None:
-        try:
-            self._sandbox.ffmpeg(copy_command(self._source, copy, path))
-        except DecodeError:
-            return None
+    def _write(self, copy: PacketCopy, path: Path) -> WrittenVideo | DecodeError | None:
         first = copy.frame_pts[0]
-        written = self._read(path, copy.frame_pts[-1] - first)
+        try:
+            self._sandbox.ffmpeg(copy_command(self._source, copy, path), wall_s=self._wall_s(copy))
+            written = self._read(path, copy.frame_pts[-1] - first)
+        except DecodeError as error:
+            return None if error.reason in _TELL_OF_THE_MEDIA else error
         expected = tuple(pts - first for pts in copy.frame_pts)
         return written if written is not None and written.frame_pts == expected else None
 
+    def _wall_s(self, copy: PacketCopy) -> float:
+        """Time to copy in: what a decode of the stretch would be given, for ffmpeg tells no progress."""
+        limits = self._source.limits
+        end_s = float(copy.span.end_pts * self._source.time_base)
+        start_s = self._source.seek_s(copy.span.start_pts) or self._source.start_s
+        return limits.wall_s + limits.wall_s_per_source_s * max(0.0, end_s - start_s)
+
     def _read(self, path: Path, last_pts: int) -> WrittenVideo | None:
-        """What is in a copy, None if it cannot be read; its packets are the source's, so in the sandbox."""
+        """What is in a copy, None if it has other times; its packets are the source's, so in the sandbox.
+
+        Raises:
+            DecodeError: it cannot be read.
+        """
         unit = self._source.time_base.numerator
-        try:
-            packets = list(self._sandbox.packets(path, "mov", 0, start_pts=0, end_pts=last_pts * unit + 1))
-        except DecodeError:
-            return None
+        packets = list(self._sandbox.packets(path, "mov", 0, start_pts=0, end_pts=last_pts * unit + 1))
         timed = sorted((packet.pts, packet.key) for packet in packets if packet.pts is not None)
         if any(pts % unit for pts, _ in timed):
             return None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from curation.cut.rules import Span
 from curation.cut.source import SourceFile
+from curation.media.checked import MAX_PTS
 from curation.media.cutting import MediaPacket
 from curation.media.ffmpeg import seek_arguments
 from curation.media.sandbox import input_arguments
@@ -25,9 +28,30 @@ class PacketCopy:
     frame_pts: tuple[int, ...]
 
 
+class PacketList:
+    """Packets of a stream in the order of the file, looked up by stretches of time."""
+
+    def __init__(self, packets: Sequence[MediaPacket]) -> None:
+        self._packets = packets
+        self._latest = list(accumulate((_or(packet.pts, -MAX_PTS) for packet in packets), max))
+        earliest = accumulate((_or(packet.pts, MAX_PTS) for packet in reversed(packets)), min)
+        self._earliest = list(earliest)[::-1]
+
+    def around(self, span: Span) -> Sequence[MediaPacket]:
+        """From the first packet that is not shown before a span to the last that is not shown after it, with
+        those beside them that have no times."""
+        first = bisect_left(self._latest, span.start_pts)
+        end = bisect_left(self._earliest, span.end_pts)
+        while first > 0 and self._packets[first - 1].pts is None:
+            first -= 1
+        while end < len(self._packets) and self._packets[end].pts is None:
+            end += 1
+        return self._packets[first:end]
+
+
 def choose_copy(packets: Sequence[MediaPacket], span: Span) -> PacketCopy | None:
     """The longest run of packets (in the order of the file) within a span that can be shown by itself; None
-    where there is no keyframe in it, or times are missing.
+    where there is no keyframe in it, or times are missing. `packets` are at least those around the span.
 
     It begins at the first keyframe and leaves out pictures that follow it in the file but are shown before
     it, for they refer to what was before. It ends where whatever follows in the file is shown later than all
@@ -88,6 +112,10 @@ def copy_command(source: SourceFile, copy: PacketCopy, path: Path) -> list[str]:
     assert arguments[: len(stand_in)] == stand_in, "ffmpeg-python puts its only input first"
     opening = input_arguments(source.path, source.record.container, source.limits)
     return ["-copyts", *seek_arguments(source.seek_s(first)), *opening, *arguments[len(stand_in) :]]
+
+
+def _or(pts: int | None, instead: int) -> int:
+    return instead if pts is None else pts
 
 
 def _pts(packet: MediaPacket) -> int:

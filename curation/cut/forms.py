@@ -42,7 +42,7 @@ def locate(
     plans: Sequence[PlannedClip], forms: Sequence[FormConfig], copier: Copier
 ) -> list[LocatedClip | DecodeError]:
     """Where the clips of some neighbouring plans lie: where the plan does, or the copy, if the first form is
-    one; an error where there is nothing to copy for such a clip."""
+    one; an error where there is nothing to copy for such a clip, or where looking for it exceeds a limit."""
     spans = [Span(plan.start_pts, plan.end_pts) for plan in plans]
     must_copy = forms[0].mode == "keyframe"
     copies: list[PacketCopy | None] = [None] * len(plans)
@@ -50,7 +50,7 @@ def locate(
         try:
             copies = copier.find(spans)
         except DecodeError as error:
-            if must_copy:
+            if must_copy or error.reason not in (Reason.DECODE_FAILED, Reason.UNSUPPORTED_FORMAT):
                 return [error] * len(plans)
     return [
         _copied(plan, copy) if must_copy else LocatedClip(plan, span, _num_frames(plan), copy)
@@ -78,14 +78,16 @@ def videos_of(
     look: Look,
     record: SourceVideo,
     rendered: Rendered,
-    copied: WrittenVideo | None,
+    copied: WrittenVideo | DecodeError | None,
 ) -> list[Video]:
     """The forms of a clip in the order of the settings, without a copy that does not hold the frames that
     were decoded in its stretch.
 
     Raises:
-        DecodeError: the first form is such a copy.
+        DecodeError: the first form is such a copy, or writing the copy exceeded a limit.
     """
+    if isinstance(copied, DecodeError):
+        raise copied
     exact = {form.name: form.size_px for form in look.forms}
     videos = []
     for form in forms:

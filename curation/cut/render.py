@@ -28,21 +28,39 @@ class Renderer:
         self._source = source
         self._look = look
         self._scratch = scratch
+        self._misled = False
 
-    def render(self, clips: Sequence[Rendering]) -> Generator[Rendered | DecodeError, None, None]:
-        """The media of each clip, whose files last until the next is asked for; an error for a clip that
-        cannot be decoded whole or that exceeds a limit.
+    def render(self, clips: Sequence[Rendering]) -> Generator[Rendered | DecodeError | None, None, None]:
+        """The media of each of some neighbouring clips, whose files last until the next is asked for; an
+        error for a clip that cannot be decoded or that exceeds a limit; None for one that comes out whole
+        only if decoding begins at the source's start, if at all.
 
         All are made in one decode, which from damage on is that of a single thread. A clip that does not
-        come out whole is made by itself, with a seek and then by decoding from the source's start.
+        come out whole is made by itself, unless that has been in vain before.
         """
+        begun = False
         with contextlib.closing(self._together(clips)) as together:
-            for clip in clips:
-                rendered = next(together, None)
-                if isinstance(rendered, Rendered) and _complete(rendered, clip):
+            for clip, rendered in zip(clips, together, strict=True):
+                begun = begun or isinstance(rendered, DecodeError) or bool(rendered.frame_pts)
+                if _is_whole(rendered, clip):
+                    yield rendered
+                elif len(clips) == 1:
+                    yield rendered if isinstance(rendered, DecodeError) else None
+                elif isinstance(rendered, DecodeError) or (begun and not self._misled):
+                    yield from self._alone(clip)
+                else:
+                    yield None
+
+    def render_from_start(
+        self, clips: Sequence[Rendering]
+    ) -> Generator[Rendered | DecodeError | None, None, None]:
+        """The same for any clips in order of time, all in a decode from the source's start: none is None."""
+        with contextlib.closing(self._decoded(clips, search=False)) as decoded:
+            for clip, rendered in zip(clips, decoded, strict=True):
+                if isinstance(rendered, DecodeError) or _is_whole(rendered, clip):
                     yield rendered
                 else:
-                    yield from self._alone(clip, tried=rendered if len(clips) == 1 else None)
+                    yield DecodeError(Reason.DECODE_FAILED, _mismatch(rendered, clip))
 
     def _together(self, clips: Sequence[Rendering]) -> Generator[Rendered | DecodeError, None, None]:
         done = 0
@@ -55,24 +73,15 @@ class Renderer:
                     done += 1
         yield from self._decoded(clips[done:], search=True)
 
-    def _alone(
-        self, clip: Rendering, tried: Rendered | DecodeError | None
-    ) -> Iterator[Rendered | DecodeError]:
-        """A clip by itself; `tried` is what a seek gave already."""
-        if tried is None:
-            with contextlib.closing(self._decoded([clip], search=True)) as decoded:
-                tried = next(decoded)
-                if isinstance(tried, Rendered) and _complete(tried, clip):
-                    yield tried
-                    return
-        if isinstance(tried, DecodeError):
-            yield tried
-            return
-        with contextlib.closing(self._decoded([clip], search=False)) as decoded:
+    def _alone(self, clip: Rendering) -> Iterator[Rendered | DecodeError | None]:
+        """A clip by itself; where a seek goes wrong, this is the last that is made so."""
+        with contextlib.closing(self._decoded([clip], search=True)) as decoded:
             rendered = next(decoded)
-            if isinstance(rendered, Rendered) and not _complete(rendered, clip):
-                rendered = DecodeError(Reason.DECODE_FAILED, _mismatch(rendered, clip))
-            yield rendered
+            if isinstance(rendered, DecodeError) or _is_whole(rendered, clip):
+                yield rendered
+            else:
+                self._misled = True
+                yield None
 
     def _decoded(
         self, clips: Sequence[Rendering], *, search: bool, threads: int = 1
@@ -96,6 +105,7 @@ class Renderer:
 
     def _pictures(self, clips: Sequence[Rendering], search: bool, threads: int) -> MediaStream[Picture]:
         record, crop = self._source.record, self._look.crop
+        first_pts = min(clip.span.start_pts for clip in clips)
         return self._sandbox.pictures(
             self._source.path,
             record.container,
@@ -106,8 +116,9 @@ class Renderer:
             ],
             sizes_px=[form.size_px for form in self._look.forms],
             still_size_px=self._look.frame_size_px,
+            shown_size_px=(record.video.width_px, record.video.height_px),
             crop=(crop.left_px, crop.top_px, crop.right_px, crop.bottom_px) if crop else (0, 0, 0, 0),
-            search=search,
+            search=search and self._source.seek_s(first_pts) is not None,
             threads=threads,
         )
 
@@ -141,8 +152,10 @@ class Renderer:
                 files.close()
 
 
-def _complete(rendered: Rendered, clip: Rendering) -> bool:
+def _is_whole(rendered: Rendered | DecodeError, clip: Rendering) -> bool:
     """Whether the first frame is where the clip starts, and none is missing in any form."""
+    if isinstance(rendered, DecodeError):
+        return False
     frame_pts = rendered.frame_pts
     if not frame_pts or frame_pts[0] != 0 or len(frame_pts) != clip.num_frames or not rendered.frames:
         return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
+from itertools import chain
 from typing import ClassVar
 
 from curation.base.media_store import MediaTar
@@ -13,16 +14,13 @@ from curation.base.rejects import Rejected
 from curation.base.stages import Group, Join
 from curation.base.workspace import Workspace
 from curation.cut import rules
+from curation.cut.clips import Failure, SourceClips
 from curation.cut.config import CutConfig
-from curation.cut.copier import Copier
-from curation.cut.forms import LocatedClip, locate, videos_of
-from curation.cut.look import ExactForm, Look, Rendering
-from curation.cut.render import Renderer
+from curation.cut.look import ExactForm, Look
 from curation.cut.rules import Span
 from curation.cut.sampling import bars_of
 from curation.cut.sound import Sound
 from curation.cut.source import SourceFile
-from curation.cut.store import store_clip
 from curation.media.cutting import CuttingSandbox
 from curation.media.fetch import fetch
 from curation.media.ffmpeg import ffmpeg_version
@@ -41,7 +39,7 @@ class Cut(Join[CutClip]):
     """
 
     name: ClassVar[str] = "cut"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     inputs: ClassVar[Mapping[str, type[Record]]] = {"plans": PlannedClip, "source": SourceVideo}
     on: ClassVar[str] = "video_id"
     output: ClassVar[type[CutClip]] = CutClip
@@ -59,7 +57,8 @@ class Cut(Join[CutClip]):
         return {"ffmpeg": ffmpeg_version(), "av": version("av")}
 
     def __call__(self, batch: Sequence[Group]) -> Iterator[CutClip | Rejected]:
-        """Clips of each source in order of time; the media of a call lie in one tar."""
+        """Clips of each source in order of time, those last that only a decode from its start gives; the
+        media of a call lie in one tar."""
         with self._workspace.media.new_tar(self.name) as tar:
             for group in batch:
                 plans = sorted(group.all("plans"), key=lambda plan: (plan.start_pts, plan.end_pts))
@@ -75,18 +74,22 @@ class Cut(Join[CutClip]):
             yield from (self._rejected(record, plan, error) for plan in plans)
             return
         source = SourceFile(record, local.path, self._limits)
-        crop = bars_of(self._sandbox, source) if plans and self.config.trim_bars else None
-        look = self._look(record, crop)
         spans = [Span(plan.start_pts, plan.end_pts) for plan in plans]
         sound = Sound(self._sandbox, source, max((span.end_pts for span in spans), default=0), scratch)
         try:
+            crop = bars_of(self._sandbox, source) if plans and self.config.trim_bars else None
             sound.open()
         except DecodeError as error:
             yield from (self._rejected(record, plan, error) for plan in plans)
             return
         with contextlib.closing(sound):
-            for numbers in rules.grouped(spans, source.max_gap_pts):
-                yield from self._group(source, look, sound, [plans[number] for number in numbers], tar)
+            look = self._look(record, crop)
+            clips = SourceClips(self.config, self._sandbox, source, look, sound, tar, scratch)
+            groups = rules.grouped(spans, source.max_gap_pts)
+            neighbours = ([plans[number] for number in numbers] for numbers in groups)
+            made = chain.from_iterable(clips.of_neighbours(each) for each in neighbours)
+            for clip in chain(made, clips.of_those_left()):
+                yield self._rejected(record, clip.plan, clip.error) if isinstance(clip, Failure) else clip
 
     def _look(self, record: SourceVideo, crop: Crop | None) -> Look:
         width_px, height_px = record.video.width_px, record.video.height_px
@@ -101,43 +104,6 @@ class Cut(Join[CutClip]):
                 if form.mode == "exact"
             ),
             frame_size_px=rules.fitted_size(width_px, height_px, self.config.frame_short_side_px),
-        )
-
-    def _group(
-        self, source: SourceFile, look: Look, sound: Sound, plans: Sequence[PlannedClip], tar: MediaTar
-    ) -> Iterator[CutClip | Rejected]:
-        copier = Copier(self._sandbox, source)
-        renderer = Renderer(self._sandbox, source, look, self._workspace.scratch)
-        located = locate(plans, self.config.forms, copier)
-        clips = [each for each in located if isinstance(each, LocatedClip)]
-        with (
-            copier.written([clip.copy for clip in clips], self._workspace.scratch) as copies,
-            contextlib.closing(renderer.render([self._rendering(clip) for clip in clips])) as all_rendered,
-        ):
-            made = iter(copies)
-            for plan, found in zip(plans, located, strict=True):
-                try:
-                    if isinstance(found, DecodeError):
-                        raise found
-                    rendered, copied = next(all_rendered), next(made)
-                    if isinstance(rendered, DecodeError):
-                        raise rendered
-                    videos = videos_of(found, self.config.forms, look, source.record, rendered, copied)
-                    flac = sound.flac(found.span)
-                    yield store_clip(plan, found.span, videos, flac, rendered, look, tar)
-                except DecodeError as error:
-                    yield self._rejected(source.record, plan, error)
-
-    def _rendering(self, clip: LocatedClip) -> Rendering:
-        length_pts = clip.span.end_pts - clip.span.start_pts
-        length_s = rules.duration(clip.span, clip.plan.time_base)
-        return Rendering(
-            span=clip.span,
-            num_frames=clip.num_frames,
-            gop_frames=max(1, round(clip.num_frames / (2 * length_s))),
-            caption_targets=rules.caption_targets(
-                length_pts, length_pts // clip.num_frames, self.config.num_frames(float(length_s))
-            ),
         )
 
     def _rejected(self, record: SourceVideo, plan: PlannedClip, error: DecodeError) -> Rejected:

@@ -53,6 +53,7 @@ def store_clip(
         height_px=main.height_px,
         frame_times_s=main.frame_times_s,
         keyframes=main.keyframes,
+        mode=main.mode,
         video=main.media,
         audio=audio,
         frames=_frames(clip_id, rendered, look, time_base, tar),

@@ -51,7 +51,7 @@ class ContentDetector(Detector):
         """Transitions in a stream of RGB frames [27, 48, 3], reported as they become certain.
 
         Cuts and dissolves are certain once their block is done; a fade is only when the picture is there
-        again, so a flat stretch keeps everything after its beginning waiting.
+        again, so up to `fades.MAX_FLAT_FRAMES` keep what comes after their beginning waiting.
         """
         context = max(cuts.CONTEXT_FRAMES, dissolves.CONTEXT_FRAMES)
         contrast = _Contrast(frames_per_s)
@@ -78,6 +78,8 @@ class _Contrast:
     def __init__(self, frames_per_s: float) -> None:
         self._values = array("f")
         self._offset = 0
+        self._flat_before = 0
+        self._first_lit: int | None = None
         self._frames_per_s = frames_per_s
 
     @property
@@ -87,11 +89,15 @@ class _Contrast:
 
     def extend(self, values: Iterable[float]) -> None:
         """The contrast of the next frames."""
-        self._values.extend(values)
+        for value in values:
+            if self._first_lit is None and value >= fades.FLAT_CONTRAST:
+                self._first_lit = self.end
+            self._values.append(value)
 
     def fades(self, start: int) -> list[Transition]:
-        """Fades that begin at or after frame `start`."""
-        found = fades.fades(self._values, self._frames_per_s)
+        """Fades that begin at or after frame `start`; what leads out of a flat beginning is none."""
+        start = self.end if self._first_lit is None else max(start, self._first_lit)
+        found = fades.fades(self._values, self._frames_per_s, self._flat_before)
         moved = [
             replace(
                 each, start_frame=each.start_frame + self._offset, end_frame=each.end_frame + self._offset
@@ -102,10 +108,12 @@ class _Contrast:
 
     def open_from(self) -> int:
         """The frame from which later frames may change the fades."""
-        return self._offset + fades.open_from(self._values, self._frames_per_s)
+        return self._offset + fades.open_from(self._values, self._frames_per_s, self._flat_before)
 
     def forget(self, settled: int) -> None:
         """Drop what lies well before the settled frames."""
         past = max(0, settled - _BLOCK_FRAMES - self._offset)
+        for value in self._values[:past]:
+            self._flat_before = self._flat_before + 1 if value < fades.FLAT_CONTRAST else 0
         del self._values[:past]
         self._offset += past

@@ -11,11 +11,16 @@ from curation.detect.transitions import Transition
 
 Floats = npt.NDArray[np.float32]
 
+MAX_RUN_GAPS = 600
+"""Gaps of the longest run, 10 s at 60 frames per second: no transition lasts so long, and the frames of a run
+wait for its end."""
+
 
 class RunFinder:
     """Finds runs of gaps at which a transition is under way, in a stream of any length.
 
-    A run that touches the start or the end of the stream separates nothing.
+    A run that touches the start or the end of the stream separates nothing. One longer than `MAX_RUN_GAPS` is
+    closed there, and what is left of it is another.
 
     Args:
         threshold: what the probability must exceed somewhere in a run.
@@ -37,6 +42,8 @@ class RunFinder:
     def add(self, probabilities: Floats) -> Iterator[Transition]:
         """The transitions that ended within the next gaps; entry i is the gap after frame `seen + i`."""
         for value in probabilities.tolist():
+            if self._start is not None and self._seen - self._start == MAX_RUN_GAPS:
+                yield from self._close()
             if value > self._lowest:
                 self._start = self._seen if self._start is None else self._start
                 self._highest = max(self._highest, value)

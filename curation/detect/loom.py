@@ -50,7 +50,7 @@ class LoomConfig(Config):
 class LoomDetector(Detector):
     """Divides a source into shots at what the network takes for transitions."""
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     resources: ClassVar[Resources] = Resources(memory_bytes=1 << 30)
 
     config: LoomConfig

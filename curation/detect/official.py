@@ -51,7 +51,7 @@ class TransNetV2Config(_OfficialConfig):
 class OfficialDetector(Detector):
     """Divides a source into shots as the authors' scripts do: windows of 100 frames, one-hot output."""
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     resources: ClassVar[Resources] = Resources(memory_bytes=1536 << 20)
 
     config: AutoShotConfig | TransNetV2Config
@@ -60,8 +60,8 @@ class OfficialDetector(Detector):
         """Load the weights.
 
         Raises:
-            ValueError: the file is not a checkpoint of this network, or there is no GPU where one is
-                asked for.
+            ValueError: the file is not a checkpoint of this network, or not the one of the fingerprint; or
+                there is no GPU where one is asked for.
         """
         from curation.detect.models.checkpoints import load_model
         from curation.detect.models.devices import chosen_device
@@ -69,9 +69,14 @@ class OfficialDetector(Detector):
 
         device = chosen_device(self.config.device)
         self._batch_windows = _GPU_WINDOWS if device.type == "cuda" else 1
-        self._predict = predict_with(
-            load_model(self.config.kind, Path(self.config.weights)).module, str(device)
-        )
+        fingerprint = self._sha256
+        loaded = load_model(self.config.kind, Path(self.config.weights))
+        if loaded.sha256 != fingerprint:
+            raise ValueError(
+                f"curation.detect.weights = {self.config.weights}: the file changed while this ran (sha256 "
+                f"was {fingerprint}, is {loaded.sha256}); leave it as it is and run the same command again"
+            )
+        self._predict = predict_with(loaded.module, str(device))
 
     def fingerprints(self) -> Mapping[str, str]:
         """The decoder, the arithmetic, and the weights."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,32 +21,23 @@ _TIME_DECIMALS = 6
 _BLACK_LUMA = 32.0
 """No pixel of a black frame is brighter (0..255, after scaling to the detector's size)."""
 
-_MANY_WAITING = 2048
-"""From so many frames on their pictures wait compressed: only a long flat stretch makes them, which takes
-next to nothing."""
-
 
 @dataclass(frozen=True)
 class _Waiting:
     """A frame about which the detector has not decided: pts, difference to the frame before, whether it is
-    black, and its picture, which may be compressed."""
+    black, and its picture, RGB bytes of [27, 48, 3]."""
 
     pts: int
     change: float
     black: bool
     picture: bytes
-    compressed: bool
-
-    @property
-    def pixels(self) -> bytes:
-        """RGB bytes of [27, 48, 3]."""
-        return zlib.decompress(self.picture) if self.compressed else self.picture
 
 
 class ShotBuilder:
     """Gathers frames and transitions, and gives shots as soon as they are certain.
 
-    Frames are held until the detector has settled them, then only what a shot says of itself is kept.
+    Frames are held until the detector has settled them (no detector waits for more than `MAX_FLAT_FRAMES` and
+    `MAX_RUN_GAPS`), then only what a shot says of itself is kept.
     """
 
     def __init__(self, source: SourceVideo) -> None:
@@ -65,10 +55,7 @@ class ShotBuilder:
         change = 0.0 if self._before is None else float(np.abs(image - self._before).mean())
         self._before = image
         black = bool(luma(frame.image).max() <= _BLACK_LUMA)
-        picture = frame.image.tobytes()
-        if len(self._waiting) >= _MANY_WAITING:
-            picture = zlib.compress(picture, 1)
-        self._waiting.append(_Waiting(frame.pts, change, black, picture, len(self._waiting) >= _MANY_WAITING))
+        self._waiting.append(_Waiting(frame.pts, change, black, frame.image.tobytes()))
 
     def settle(self, settled: Settled) -> Iterator[Shot]:
         """The shots that end at the given transitions."""
@@ -159,8 +146,8 @@ class _OpenShot:
             score=round_score(score),
             lit=self._extent(end),
             motion=round_score(self._motion()),
-            first_image=self._first.pixels,
-            last_image=self._last.pixels,
+            first_image=self._first.picture,
+            last_image=self._last.picture,
         )
 
     def _extent(self, end_pts: int) -> Extent | None:

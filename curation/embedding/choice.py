@@ -15,4 +15,6 @@ ImageEmbedderConfig: TypeAlias = Annotated[ColourLayoutConfig | ClipModelConfig,
 
 def image_embedder(config: ColourLayoutConfig | ClipModelConfig) -> ImageEmbedder:
     """The embedder of a configuration; call its `setup` before use."""
-    return ClipModel(config) if isinstance(config, ClipModelConfig) else ColourLayout(config)
+    if isinstance(config, ClipModelConfig):
+        return ClipModel(config, instead="choose kind: colours")
+    return ColourLayout(config)

@@ -13,10 +13,9 @@ import numpy as np
 from pydantic import Field
 
 from curation.embedding.clip_model import ClipModel, ClipModelConfig
-from curation.filters.classifier import Classifier, Picture
+from curation.filters.classifier import WITHOUT_IT, Classifier, ModelConfig, Picture, fingerprint
 from curation.filters.linear_head import LinearHead
 from curation.filters.model_filter import ModelFilter, ModelFilterConfig
-from curation.filters.pretrained import ModelConfig, fingerprint
 
 
 class ClipAestheticsConfig(ModelFilterConfig):
@@ -81,7 +80,7 @@ class AestheticsFilter(ModelFilter):
         if self.config.kind == "classifier":
             return {**super().fingerprints(), **fingerprint(self.config.classifier)}
         head = hashlib.sha256(Path(self.config.head).read_bytes()).hexdigest()
-        return {**super().fingerprints(), **ClipModel(self.config.images).fingerprint(), "head": head}
+        return {**super().fingerprints(), **_image_model(self.config).fingerprint(), "head": head}
 
     def rated(self, pictures: Sequence[Picture]) -> Sequence[float]:
         """The rating of each picture."""
@@ -95,8 +94,12 @@ class AestheticsFilter(ModelFilter):
 Rate: TypeAlias = Callable[[Sequence[Picture]], Sequence[float]]
 
 
+def _image_model(config: ClipAestheticsConfig) -> ClipModel:
+    return ClipModel(config.images, instead=WITHOUT_IT)
+
+
 def _by_clip(config: ClipAestheticsConfig) -> Rate:
-    model, head = ClipModel(config.images), LinearHead(config.head)
+    model, head = _image_model(config), LinearHead(config.head)
     model.setup()
 
     def rate(pictures: Sequence[Picture]) -> list[float]:

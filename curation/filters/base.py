@@ -15,6 +15,8 @@ from curation.base.records import round_score
 from curation.base.rejects import Rejected
 from curation.base.stages import Map
 from curation.base.workspace import Workspace
+from curation.media.clip_videos import undecodable
+from curation.media.sandbox import DecodeError
 from curation.records import CutClip, Score
 
 PREFIX = "filter_"
@@ -68,16 +70,19 @@ class FilterStage(Map[CutClip, Score]):
         return {package: importlib.metadata.version(package) for package in self.packages}
 
     @abstractmethod
-    def measured(self, clips: Sequence[CutClip]) -> Iterator[float]:
-        """The value of each clip, in their order."""
+    def measured(self, clips: Sequence[CutClip]) -> Iterator[float | DecodeError]:
+        """The value of each clip, in their order; an error for one whose media cannot be decoded."""
 
     def __call__(self, batch: Sequence[CutClip]) -> Iterator[Score | Rejected]:
-        """Yield one score per clip.
+        """Yield one score per clip, a reject for one whose media cannot be decoded.
 
         Raises:
             ValueError: a value is no finite number (a model that is broken).
         """
         for clip, measured in zip(batch, self.measured(batch), strict=True):
+            if isinstance(measured, DecodeError):
+                yield undecodable(self.name, clip, measured)
+                continue
             if not math.isfinite(measured):
                 raise ValueError(f"{self.name} measured {measured} of clip {clip.clip_id}, not a number")
             value = round_score(measured)

@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.filters.pretrained import ModelConfig, load_classifier
+from curation.base.config import operational
+from curation.pretrained import Pretrained, PretrainedConfig
+
+WITHOUT_IT = "take the filter out of the configuration"
+"""What may be done where a filter's model cannot be had."""
 
 Picture: TypeAlias = NDArray[np.uint8]
 """RGB, [H, W, 3]."""
 Values: TypeAlias = NDArray[np.float32]
+
+
+class ModelConfig(PretrainedConfig):
+    """A model and where it computes."""
+
+    device: Literal["auto", "cpu", "cuda"] = operational(
+        "auto",
+        description="Where it computes; auto: on a GPU if the worker sees one. On Ray only cuda reserves one",
+    )
+
+
+def fingerprint(config: ModelConfig) -> Mapping[str, str]:
+    """The model's commit, or the sha256 of the files of its folder, and the libraries.
+
+    Raises:
+        ValueError: the folder, or transformers, is not there.
+    """
+    return Pretrained(config, WITHOUT_IT).fingerprint()
 
 
 class Classifier:
@@ -24,7 +46,9 @@ class Classifier:
 
     def __init__(self, config: ModelConfig) -> None:
         self._config = config
-        self._processor, self._model = load_classifier(config)
+        self._processor, self._model = Pretrained(config, WITHOUT_IT).load(
+            "AutoModelForImageClassification", config.device
+        )
 
     @property
     def labels(self) -> list[str]:

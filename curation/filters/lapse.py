@@ -6,7 +6,11 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from curation.filters.base import FilterStage
+from curation.base.workspace import Workspace
+from curation.filters.base import FilterConfig, FilterStage
+from curation.media.clip_videos import ClipVideos
+from curation.media.limits import DEFAULT_LIMITS, DecodeLimits
+from curation.media.sandbox import DecodeError
 from curation.records import CutClip
 
 if TYPE_CHECKING:
@@ -19,16 +23,25 @@ class LapseFilter(FilterStage):
 
     packages: ClassVar[tuple[str, ...]] = ("av", "numpy", "opencv-python-headless")
 
+    def __init__(
+        self, config: FilterConfig, workspace: Workspace, limits: DecodeLimits = DEFAULT_LIMITS
+    ) -> None:
+        super().__init__(config, workspace)
+        self._videos = ClipVideos(workspace.media, workspace.scratch, limits)
+
     def setup(self) -> None:
         """Import OpenCV and PyAV."""
         from curation.filters.measures.time_lapse import time_lapse
 
         self._time_lapse = time_lapse
 
-    def measured(self, clips: Sequence[CutClip]) -> Iterator[float]:
+    def measured(self, clips: Sequence[CutClip]) -> Iterator[float | DecodeError]:
         """The filter's part of each clip's time-lapse."""
         for clip in clips:
-            yield self.part(self._time_lapse(self._media, clip.video))
+            try:
+                yield self.part(self._time_lapse(self._videos, clip))
+            except DecodeError as error:
+                yield error
 
     @abstractmethod
     def part(self, lapse: TimeLapse) -> float:

@@ -7,9 +7,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from curation.filters.classifier import Classifier, Picture
+from curation.filters.classifier import Classifier, ModelConfig, Picture, fingerprint
 from curation.filters.model_filter import ModelFilter, ModelFilterConfig
-from curation.filters.pretrained import ModelConfig, fingerprint
 
 
 class SafetyConfig(ModelFilterConfig):

@@ -13,6 +13,9 @@ from curation.base.rejects import Rejected
 from curation.base.stages import Map, Resources
 from curation.base.workspace import Workspace
 from curation.fingerprint.records import Fingerprint
+from curation.media.clip_videos import ClipVideos, undecodable
+from curation.media.limits import DEFAULT_LIMITS, DecodeLimits
+from curation.media.sandbox import DecodeError
 from curation.records import Clip
 
 
@@ -36,9 +39,11 @@ class Fingerprinter(Map[Clip, Fingerprint]):
     output: ClassVar[type[Fingerprint]] = Fingerprint
     resources: ClassVar[Resources] = Resources(cpus=1.0, memory_bytes=256 << 20)
 
-    def __init__(self, config: FingerprintConfig, workspace: Workspace) -> None:
+    def __init__(
+        self, config: FingerprintConfig, workspace: Workspace, limits: DecodeLimits = DEFAULT_LIMITS
+    ) -> None:
         self.config: FingerprintConfig = config
-        self._media = workspace.media
+        self._videos = ClipVideos(workspace.media, workspace.scratch, limits)
 
     def setup(self) -> None:
         """Import OpenCV and PyAV; OpenCV computes on one thread."""
@@ -52,12 +57,15 @@ class Fingerprinter(Map[Clip, Fingerprint]):
         return {package: importlib.metadata.version(package) for package in packages}
 
     def __call__(self, batch: Sequence[Clip]) -> Iterator[Fingerprint | Rejected]:
-        """Yield one fingerprint per clip."""
-        from curation.fingerprint.frames import even_frames
+        """Yield one fingerprint per clip, a reject for one whose media cannot be decoded."""
         from curation.fingerprint.phash import hashes_of
 
         for clip in batch:
-            pictures = even_frames(self._media.read(clip.video), self.config.num_frames, clip.duration_s)
+            try:
+                pictures = self._videos.even(clip, self.config.num_frames)
+            except DecodeError as error:
+                yield undecodable(self.name, clip, error)
+                continue
             hashes = hashes_of(pictures)
             yield Fingerprint(
                 clip_id=clip.clip_id,

@@ -74,6 +74,7 @@ class CuttingSandbox(Sandbox):
         clips: Sequence[WantedClip],
         sizes_px: Sequence[Size],
         still_size_px: Size,
+        shown_size_px: Size,
         crop: tuple[int, int, int, int] = (0, 0, 0, 0),
         search: bool = True,
         threads: int = 1,
@@ -82,9 +83,11 @@ class CuttingSandbox(Sandbox):
         size at all, each as a picture without planes), and as a still if it is a clip's first frame or the
         first at or after one of its times.
 
-        Frames and their pts are those of `Sandbox.frames`. `crop` is cut off the upright picture: left,
-        top, right, bottom, in pixels. Without `search` decoding begins at the start of the file. With more
-        than one thread damage ends the stream with an error, for its frames would depend on chance.
+        Frames and their pts are those of `Sandbox.frames`. `crop` is cut off the picture as it is shown,
+        upright and with square pixels, whose size is `shown_size_px`: left, top, right, bottom, in pixels.
+        Decoding begins at a keyframe at or before the first clip, and there is no picture where none can be
+        found without reading the whole file; or, without `search`, at the start of the file. With more than
+        one thread damage ends the stream with an error, for its frames would depend on chance.
 
         Raises:
             DecodeError: while iterating; the stream cannot be decoded, or a limit is exceeded.
@@ -99,6 +102,7 @@ class CuttingSandbox(Sandbox):
             ],
             "sizes_px": list(sizes_px),
             "still_size_px": still_size_px,
+            "shown_size_px": shown_size_px,
             "crop": crop,
             "search": search,
             "threads": threads,
@@ -116,7 +120,7 @@ class CuttingSandbox(Sandbox):
         times_pts: Sequence[int],
         decode_all: bool = False,
     ) -> MediaStream[npt.NDArray[np.uint8]]:
-        """Upright gray pictures [H, W] of limited range: the keyframe at or before each time where the file
+        """Upright gray pictures [H, W], 0..255: the keyframe at or before each time where the file
         can be searched (and the first frame where not), or with `decode_all` the frame at each time.
 
         Raises:
@@ -130,7 +134,7 @@ class CuttingSandbox(Sandbox):
             "times_pts": list(times_pts),
             "decode_all": decode_all,
         }
-        return MediaStream(self._samples(arguments, size_px))
+        return MediaStream(self._samples(arguments, size_px, len(times_pts)))
 
     def packets(
         self, path: Path, container: str, stream: int, *, start_pts: int, end_pts: int
@@ -179,18 +183,24 @@ class CuttingSandbox(Sandbox):
             return self._end(header)
 
     def _samples(
-        self, arguments: Mapping[str, Any], size_px: Size
+        self, arguments: Mapping[str, Any], size_px: Size, most: int
     ) -> Generator[npt.NDArray[np.uint8], None, str | None]:
         import numpy as np
 
         width, height = size_px
+        count = 0
         with contextlib.closing(self._messages("samples", arguments, width * height)) as messages:
             header, gray = next(messages)
             while header.get("kind") == "sample":
-                if len(gray) != width * height:
-                    raise nonsense(f"{len(gray)} bytes of a picture of {width * height}")
+                try:
+                    progress_s = measure(header["s"])
+                    count = whole(count + 1, most=most)
+                    if len(gray) != width * height:
+                        raise ValueError(f"{len(gray)} bytes of a picture of {width * height}")
+                except (KeyError, ValueError) as error:
+                    raise nonsense(error) from None
                 yield np.frombuffer(gray, np.uint8).reshape(height, width)
-                header, gray = next(messages)
+                header, gray = messages.send(progress_s)
             return self._end(header)
 
     def _packets(self, arguments: Mapping[str, Any]) -> Generator[MediaPacket, None, str | None]:

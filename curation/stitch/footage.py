@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
-from array import array
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
@@ -16,33 +12,17 @@ from numpy.typing import NDArray
 
 from curation.base.rejects import Reason
 from curation.base.workspace import Workspace
-from curation.detect.cuts import differences
 from curation.detect.detector import FRAME_HEIGHT_PX, FRAME_WIDTH_PX
 from curation.media.fetch import fetch
 from curation.media.sandbox import DecodedFrame, DecodeError, MediaStream, Sandbox
 from curation.records import Extent, Shot, SourceVideo
 from curation.stitch.scenes import num_frames
+from curation.stitch.timeline import FrameChanges, Timeline
 
 Pair: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 """The last frame of a shot and the first of the next, RGB."""
 
 _NEAR_END_FRAMES = 4
-
-
-@dataclass(frozen=True)
-class Timeline:
-    """The frames of a stretch: their pts, and the mean absolute RGB difference (0..255) of each to the one
-    before at 48x27, 0 for the first."""
-
-    extent: Extent
-    frame_pts: Sequence[int]
-    change: Sequence[float]
-
-    def motion(self, piece: Extent, opening: Collection[int]) -> float:
-        """Mean difference within a piece; `opening` are frames that open a shot, where a cut is no motion."""
-        first = self.extent.start_frame
-        frames = [n for n in range(piece.start_frame + 1, piece.last_frame + 1) if n not in opening]
-        return math.fsum(self.change[frame - first] for frame in frames) / max(1, len(frames))
 
 
 class Footage:
@@ -71,10 +51,10 @@ class Footage:
         Raises:
             DecodeError: they are not those that the detector saw, or a limit is exceeded.
         """
-        found = self._timeline(extent, extent.start_pts)
+        found = self._after_seek(extent)
         if not _complete(found, extent):
             # Where pts are faulty, those of a frame depend on where decoding began.
-            found = self._timeline(extent, None)
+            found = self._all_frames.timeline(extent)
         if not _complete(found, extent):
             raise DecodeError(
                 Reason.DECODE_FAILED,
@@ -94,20 +74,17 @@ class Footage:
                 before = frame.image
         return None
 
-    def _timeline(self, extent: Extent, seek_pts: int | None) -> Timeline:
-        frame_pts, change = array("q"), array("d")
-        previous: NDArray[np.uint8] | None = None
-        for frame in self._frames(seek_pts, extent.end_pts, (FRAME_WIDTH_PX, FRAME_HEIGHT_PX)):
-            if frame.pts < extent.start_pts:
-                continue
-            step = 0.0 if previous is None else differences(np.stack([previous, frame.image]))[1]
-            frame_pts.append(frame.pts)
-            change.append(step)
-            previous = frame.image
-        return Timeline(extent, frame_pts, change)
+    def _after_seek(self, extent: Extent) -> Timeline:
+        frames = self._frames(extent.start_pts, extent.end_pts, (FRAME_WIDTH_PX, FRAME_HEIGHT_PX))
+        return FrameChanges(frames).timeline(extent)
+
+    @cached_property
+    def _all_frames(self) -> FrameChanges:
+        """Those from the source's start on, decoded once for all stretches that need it."""
+        return FrameChanges(self._frames(None, None, (FRAME_WIDTH_PX, FRAME_HEIGHT_PX)))
 
     def _frames(
-        self, start_pts: int | None, end_pts: int, size_px: tuple[int, int]
+        self, start_pts: int | None, end_pts: int | None, size_px: tuple[int, int]
     ) -> MediaStream[DecodedFrame]:
         width_px, height_px = size_px
         return self._sandbox.frames(

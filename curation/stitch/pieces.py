@@ -16,17 +16,20 @@ def duration(stretch: Extent | Shot, time_base: str) -> Fraction:
 
 
 def equal_pieces(extent: Extent, frame_pts: Sequence[int], max_pts: int) -> list[Extent]:
-    """The fewest equal pieces of at most `max_pts`, without gap or overlap.
+    """The fewest pieces of at most `max_pts`, as equal as whole frames allow, without gap or overlap.
 
     `frame_pts` are the pts of all frames of `extent`. Each piece starts at the frame nearest to where it
-    should. A piece is longer than `max_pts` only where a single frame is shown for very long.
+    should, or where it must for all to be short enough. A piece longer than `max_pts` is a single frame
+    that is shown for so long.
     """
+    bounds = [*frame_pts, extent.end_pts]
+    latest = _latest_ends(bounds, max_pts)
     length = extent.end_pts - extent.start_pts
-    fewest = -(-length // max_pts)
-    pieces = _divided(extent, frame_pts, fewest)
-    if max(piece.end_pts - piece.start_pts for piece in pieces) > max_pts:
-        pieces = _divided(extent, frame_pts, fewest + 1)
-    return pieces
+    edges = [0]
+    for part, first in enumerate(_earliest_ends(bounds, max_pts, len(latest)), start=1):
+        nearest = _nearest(bounds, extent.start_pts + length * part // len(latest))
+        edges.append(min(max(nearest, first, edges[-1] + 1), _reach(bounds, edges[-1], max_pts)))
+    return [_piece(extent, bounds, first, after) for first, after in itertools.pairwise(edges)]
 
 
 def random_piece(extent: Extent, frame_pts: Sequence[int], max_pts: int, draw: int) -> Extent:
@@ -38,23 +41,35 @@ def random_piece(extent: Extent, frame_pts: Sequence[int], max_pts: int, draw: i
     offset = draw % (room + 1)
     first = bisect_right(frame_pts, extent.start_pts + offset) - 1
     bounds = [*frame_pts, extent.end_pts]
-    after = max(first + 1, bisect_right(bounds, frame_pts[first] + max_pts) - 1)
-    return _piece(extent, bounds, first, after)
+    return _piece(extent, bounds, first, _reach(bounds, first, max_pts))
 
 
-def _divided(extent: Extent, frame_pts: Sequence[int], count: int) -> list[Extent]:
-    length = extent.end_pts - extent.start_pts
-    starts = {_nearest(frame_pts, extent.start_pts + length * part // count) for part in range(1, count)}
-    bounds = [*frame_pts, extent.end_pts]
-    edges = sorted({0, *starts, len(frame_pts)})
-    return [_piece(extent, bounds, first, after) for first, after in itertools.pairwise(edges)]
+def _latest_ends(bounds: Sequence[int], max_pts: int) -> list[int]:
+    """Where pieces end at the latest, of which there are then as few as can be."""
+    ends = [0]
+    while ends[-1] < len(bounds) - 1:
+        ends.append(_reach(bounds, ends[-1], max_pts))
+    return ends[1:]
 
 
-def _nearest(frame_pts: Sequence[int], target: int) -> int:
-    """The index of the frame that starts nearest to a target, the earlier one of two."""
-    after = bisect_left(frame_pts, target)
-    around = [index for index in (after - 1, after) if 0 <= index < len(frame_pts)]
-    return min(around, key=lambda index: abs(frame_pts[index] - target))
+def _earliest_ends(bounds: Sequence[int], max_pts: int, count: int) -> list[int]:
+    """Where each of so many pieces ends at the earliest, if those after it are to be short enough."""
+    ends = [len(bounds) - 1]
+    for _ in range(count - 1):
+        ends.append(max(0, min(ends[-1] - 1, bisect_left(bounds, bounds[ends[-1]] - max_pts))))
+    return ends[::-1]
+
+
+def _reach(bounds: Sequence[int], first: int, max_pts: int) -> int:
+    """The last end of a piece of at most `max_pts`, or of one frame."""
+    return max(first + 1, bisect_right(bounds, bounds[first] + max_pts) - 1)
+
+
+def _nearest(bounds: Sequence[int], target: int) -> int:
+    """The index of the bound nearest to a target, the earlier one of two."""
+    after = bisect_left(bounds, target)
+    around = [index for index in (after - 1, after) if 0 <= index < len(bounds)]
+    return min(around, key=lambda index: abs(bounds[index] - target))
 
 
 def _piece(extent: Extent, bounds: Sequence[int], first: int, after: int) -> Extent:

@@ -35,7 +35,7 @@ class Stitch(Join[PlannedClip]):
     """
 
     name: ClassVar[str] = "stitch"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     inputs: ClassVar[Mapping[str, type[Record]]] = {"shots": Shot, "source": SourceVideo}
     on: ClassVar[str] = "video_id"
     output: ClassVar[type[PlannedClip]] = PlannedClip

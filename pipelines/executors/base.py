@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from curation.base.ledger import Ledger, Result
+from curation.base.stages import Misconfigured
 from curation.base.tables import Tables
 from pipelines.assess import Ignore, UnitState
 from pipelines.committer import Claims
@@ -19,6 +20,11 @@ class StageFailed(RuntimeError):
 
     def __init__(self, stage: str, unit: str, report: str) -> None:
         super().__init__(f"stage '{stage}' failed on unit {unit}:\n{report}")
+
+
+def misconfigured(stage: str, message: str) -> Misconfigured:
+    """A mistake of the user's that a stage found in a worker."""
+    return Misconfigured(f"stage '{stage}': {message}")
 
 
 @dataclass(frozen=True)
@@ -53,10 +59,11 @@ class Executor(Protocol):
     """Runs the open units of a segment of Maps and Joins."""
 
     def run(self, work: Work) -> None:
-        """Run every open unit as far as it will go.
+        """Run every open unit as far as it will go. Results committed so far stand whatever is raised.
 
         Raises:
-            StageFailed: a stage has a programming error; results committed so far stand.
+            StageFailed: a stage has a programming error.
+            Misconfigured: a stage found a mistake of the user's.
         """
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from pipelines.dag import Node
 from pipelines.execution import Task, reject_all
 
 MAX_DEATHS = 3
-"""A unit whose worker dies this often in one stage is set aside as poison."""
+"""A unit whose worker dies this often in one stage, with no other unit in hand, is set aside as poison."""
 MAX_RETRIES = 5
 FIRST_BACKOFF_S = 0.5
 

@@ -8,58 +8,64 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from curation.base.ledger import Result
 from pipelines.execution import Task
-from pipelines.wire import pack, pack_task, unpack, unpack_result
+from pipelines.executors.attempt import Outcome, key, unpack_outcome
+from pipelines.wire import pack, pack_task
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How a task ended: with a result; `retry` (a passing fault); `failed` (a programming error);
-    `died` (the worker is gone). `message` says more."""
+class Crew:
+    """Processes that take the same tasks: how many there are at most, and how many tasks each has in hand."""
 
-    task: Task
-    kind: str
-    result: Result | None = None
-    message: str = ""
+    name: str
+    processes: int = 1
+    tasks_each: int = 1
 
 
 @dataclass
 class _Worker:
     process: subprocess.Popen[bytes]
     connection: Connection
-    task: Task | None = None
+    crew: Crew
+    tasks: dict[tuple[str, str], Task] = field(default_factory=dict)
     ready: bool = False
+
+    @property
+    def has_room(self) -> bool:
+        # One that still starts reads nothing: a second task might fill its pipe and hold up the driver.
+        return len(self.tasks) < (self.crew.tasks_each if self.ready else 1)
 
 
 class WorkerPool:
-    """Workers are started when there is work for them; each holds one task at a time.
+    """Workers are started when there is work for them, and not before.
 
     `start` is the first message of every worker: `run_url`, `scratch` folder or None, `config`, and
     `builder`, the "module:function" that makes a Dag out of config and workspace.
     """
 
-    def __init__(self, size: int, start: Mapping[str, Any]) -> None:
-        self.size = size
+    def __init__(self, start: Mapping[str, Any]) -> None:
         self._start = json.loads(json.dumps(start))
         self._workers: list[_Worker] = []
 
     @property
-    def busy(self) -> int:
-        """Tasks at work."""
-        return sum(worker.task is not None for worker in self._workers)
+    def busy(self) -> bool:
+        """Whether any task is at work."""
+        return any(worker.tasks for worker in self._workers)
 
-    def submit(self, task: Task) -> None:
-        """Hand a task to a free worker; there must be one (busy < size)."""
-        worker = next((worker for worker in self._workers if worker.task is None), None)
-        if worker is None:
-            assert len(self._workers) < self.size, "submit() on a full pool"
-            worker = self._spawn()
-        worker.task = task
+    def has_room(self, crew: Crew) -> bool:
+        """Whether a crew can take another task now."""
+        own = [worker for worker in self._workers if worker.crew == crew]
+        return len(own) < crew.processes or any(worker.has_room for worker in own)
+
+    def submit(self, crew: Crew, task: Task) -> None:
+        """Hand a task to a crew that has room."""
+        own = (worker for worker in self._workers if worker.crew == crew and worker.has_room)
+        worker = next(own, None) or self._spawn(crew)
+        worker.tasks[key(task)] = task
         try:
             worker.connection.send_bytes(pack_task(task))
         except (BrokenPipeError, ConnectionResetError):
@@ -68,20 +74,18 @@ class WorkerPool:
 
     def collect(self, timeout_s: float) -> list[Outcome]:
         """Tasks that ended, waiting up to a timeout for the first."""
-        busy = {worker.connection: worker for worker in self._workers if worker.task is not None}
+        busy = {worker.connection: worker for worker in self._workers if worker.tasks}
         outcomes = []
         for connection in wait(list(busy), timeout_s):
             assert isinstance(connection, Connection)
-            outcome = self._receive(busy[connection])
-            if outcome is not None:
-                outcomes.append(outcome)
+            outcomes += self._receive(busy[connection])
         return outcomes
 
     def close(self) -> None:
         """End all workers: those at rest by closing their pipe, those at work by killing them."""
         for worker in self._workers:
             worker.connection.close()
-            if worker.task is not None:
+            if worker.tasks:
                 worker.process.kill()
         for worker in self._workers:
             try:
@@ -91,38 +95,40 @@ class WorkerPool:
                 worker.process.wait()
         self._workers.clear()
 
-    def _receive(self, worker: _Worker) -> Outcome | None:
-        """How a worker's task ended; None if the worker only said that it is ready."""
-        task = worker.task
-        assert task is not None
+    def _receive(self, worker: _Worker) -> list[Outcome]:
+        """What a worker has to say: how a task ended, or, if it is gone, how all of its tasks did."""
         try:
-            header, buffers = unpack(worker.connection.recv_bytes())
-            if header["kind"] == "ready":
-                worker.ready = True
-                return None
-            worker.task = None
-        except (EOFError, ConnectionResetError):
-            worker.connection.close()
-            status = worker.process.wait()
-            self._workers.remove(worker)
-            how = f"signal {-status}" if status < 0 else f"exit status {status}"
-            if not worker.ready:
-                # No fault of the input: every other worker would fail alike.
-                message = f"a worker process could not start ({how}); what it printed stands above"
-                return Outcome(task, "failed", message=message)
-            return Outcome(task, "died", message=f"the worker process ended by {how}")
-        if header["kind"] == "done":
-            return Outcome(task, "done", result=unpack_result(buffers[0]))
-        return Outcome(task, header["kind"], message=header["message"])
+            message = worker.connection.recv_bytes()
+        except (EOFError, OSError):
+            # An OSError is the end in the middle of a message.
+            return self._buried(worker)
+        if not worker.ready:
+            worker.ready = True
+            return []
+        outcome = unpack_outcome(message, worker.tasks)
+        del worker.tasks[key(outcome.task)]
+        return [outcome]
 
-    def _spawn(self) -> _Worker:
+    def _buried(self, worker: _Worker) -> list[Outcome]:
+        worker.connection.close()
+        status = worker.process.wait()
+        self._workers.remove(worker)
+        how = f"signal {-status}" if status < 0 else f"exit status {status}"
+        kind, message = "died", f"the worker process ended by {how}"
+        if not worker.ready:
+            # No fault of the input: every other worker would fail alike.
+            kind = "failed"
+            message = f"a worker process could not start ({how}); what it printed stands above"
+        return [Outcome(task, kind, message=message) for task in worker.tasks.values()]
+
+    def _spawn(self, crew: Crew) -> _Worker:
         ours, theirs = socket.socketpair()
         # -P: nothing is imported from the folder that the user happens to be in.
         module = "pipelines.executors.worker"
         command = [sys.executable, "-P", "-m", module, str(theirs.fileno()), str(os.getpid())]
         process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         theirs.close()
-        worker = _Worker(process, Connection(ours.detach()))
-        worker.connection.send_bytes(pack(self._start))
+        worker = _Worker(process, Connection(ours.detach()), crew)
+        worker.connection.send_bytes(pack({**self._start, "tasks_at_once": crew.tasks_each}))
         self._workers.append(worker)
         return worker

@@ -3,22 +3,20 @@
 The only file that imports ray. A row is a unit reference: its digests and small records, never media.
 Stages of a segment follow one another in topological order; neighbours that ask for the same CPUs and GPUs
 share their actors, since every actor costs seconds to start and a process's memory, and a clip that is
-decoded in one process need not be decoded in six. Every result is posted to a mailbox as soon as its stage is
-done; the driver, which holds the lease, commits from there.
+decoded in one process need not be decoded in six. A stage that waits for servers has actors to itself, which
+run many units at once in threads and ask for no CPU. Every result is posted to a mailbox as soon as its stage
+is done; the driver, which holds the lease, commits from there.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
-import itertools
 import logging
 import os
 import tempfile
 import threading
 import time
-import traceback
-from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,20 +25,25 @@ from typing import Any
 import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy
+from ray.exceptions import RayActorError
 
 from curation.base.records import from_arrow
+from curation.base.stages import Misconfigured, Resources
 from curation.base.tables import Tables
 from curation.base.workspace import Workspace, remove_dead_scratch
 from pipelines.assess import UnitState
 from pipelines.committer import Claims, keep_first
 from pipelines.dag import Dag, Node, Segment
-from pipelines.execution import run_task
-from pipelines.executors.base import StageFailed, Work
-from pipelines.executors.faults import MAX_DEATHS, MAX_RETRIES, PASSING, backoff_s, set_aside
+from pipelines.execution import Task
+from pipelines.executors.actor_pools import actor_pools
+from pipelines.executors.attempt import Outcome, TaskRunner, key, pack_outcome, unpack_outcome
+from pipelines.executors.base import StageFailed, Work, misconfigured
+from pipelines.executors.faults import MAX_DEATHS, MAX_RETRIES, backoff_s, set_aside
+from pipelines.executors.mailbox import Mailbox
 from pipelines.executors.unit_rows import pack_unit, unpack_unit
 from pipelines.executors.unit_walk import RecordLoader, UnitWalk, make_task
 from pipelines.scope import InputScope, scope_from_dict
-from pipelines.wire import pack_result, unpack_result
+from pipelines.wire import pack_result, pack_task, unpack_result, unpack_task
 
 POLL_S = 0.2
 STOP_WITHIN_S = 60.0
@@ -70,15 +73,14 @@ class RayExecutor:
         dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
         pools = actor_pools(work.segment)
         total_cpus = float(ray.cluster_resources().get("CPU", 1))
+        num_computing = sum(not nodes[0].stage.resources.waits for nodes in pools)
         for nodes in pools:
-            needs = nodes[0].stage.resources
-            # One actor of each pool must fit, and something be left: a pool that cannot start would hang.
-            cpus = min(needs.cpus, max(0.05, 0.9 * total_cpus / (len(pools) + 1)))
+            names = [node.name for node in nodes]
             dataset = dataset.map_batches(
                 StageActor,
                 fn_constructor_args=(
                     self._start,
-                    [node.name for node in nodes],
+                    names,
                     dict(work.keys),
                     work.run_id,
                     work.scope.to_dict(),
@@ -86,14 +88,7 @@ class RayExecutor:
                 ),
                 batch_size=1,
                 batch_format="pyarrow",
-                num_cpus=cpus,
-                num_gpus=needs.gpus or None,
-                compute=ActorPoolStrategy(
-                    min_size=1,
-                    # Ray Data queues two rows at an actor before it starts another, and a row is a film.
-                    initial_size=1 if needs.gpus else _fitting(total_cpus / len(pools), cpus, len(rows)),
-                    max_size=max(1, len(rows)),
-                ),
+                **_actors(nodes[0].stage.resources, total_cpus, num_computing, len(rows)),
             )
         failure: list[BaseException] = []
 
@@ -112,7 +107,7 @@ class RayExecutor:
                 work.tick()
                 consumer.join(POLL_S)
             self._deliver(work, mailbox)
-        except StageFailed:
+        except (StageFailed, Misconfigured):
             # The stage raised on its node as well, which ends the dataset.
             consumer.join(STOP_WITHIN_S)
             raise
@@ -138,44 +133,10 @@ class RayExecutor:
                 work.commit(unpack_result(payload))
             elif kind == "postponed":
                 work.postpone(node, unit, payload)
+            elif kind == "misconfigured":
+                raise misconfigured(node, payload)
             else:
                 raise StageFailed(node, unit, payload)
-
-
-class Mailbox:
-    """Between the stages and the driver: results that wait to be committed, claims of distinct
-    records, and which units are under way (so that one which kills its workers is found out)."""
-
-    def __init__(self, claims: Claims) -> None:
-        self._claims = claims
-        self._posts: deque[tuple[str, str, str, Any]] = deque()
-        self._begun: Counter[tuple[str, str]] = Counter()
-        self._lock = threading.Lock()
-
-    def begin(self, node: str, unit: str) -> int:
-        """Note that a stage starts on a unit; how often it did so before without an end."""
-        with self._lock:
-            self._begun[node, unit] += 1
-            return self._begun[node, unit] - 1
-
-    def claims(self, node: str, claimed: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
-        """Claim records; for each, who has it (the caller, or whoever came first)."""
-        with self._lock:
-            taken = self._claims.setdefault(node, {})
-            return {key: taken.setdefault(key, owner) for key, owner in claimed.items()}
-
-    def post(self, kind: str, node: str, unit: str, payload: Any) -> None:
-        """Leave a result (or a message) for the driver."""
-        with self._lock:
-            self._begun.pop((node, unit), None)
-            self._posts.append((kind, node, unit, payload))
-
-    def drain(self) -> list[tuple[str, str, str, Any]]:
-        """Everything that was posted since the last call."""
-        with self._lock:
-            posts = list(self._posts)
-            self._posts.clear()
-            return posts
 
 
 class StageActor:
@@ -192,21 +153,25 @@ class StageActor:
     ) -> None:
         scratch = _node_scratch(start["scratch"])
         remove_dead_scratch(scratch)
+        self._made_of = (start, nodes, keys, run_id, scope, mailbox)
         self._workspace = Workspace.open(start["run_url"], scratch)
         module, function = start["builder"].split(":")
         self._dag: Dag = getattr(importlib.import_module(module), function)(start["config"], self._workspace)
         first = self._dag[nodes[0]]
         self._segment = next(s for s in self._dag.segments() if first in s.nodes)
         self._own = replace(self._segment, nodes=tuple(self._dag[name] for name in nodes))
-        self._ready: set[str] = set()
+        self._runner = TaskRunner(self._dag, self._workspace)
         self._keys = keys
         self._run_id = run_id
         self._mailbox = mailbox
         tables = Tables(self._workspace.storage)
         self._loader = RecordLoader(self._dag, tables, scope_from_dict(scope, self._dag, tables))
+        self._loading = threading.Lock()
+        self._lone: Any = None
+        self._one_alone = threading.Lock()
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """Move each unit of a batch past these stages."""
+        """Move each unit of a batch past these stages; from several threads where the stage waits."""
         return pa.table(
             {"unit": batch.column("unit"), "state": pa.array(list(self._states(batch)), pa.binary())}
         )
@@ -219,37 +184,55 @@ class StageActor:
                     self._run(walk, self._dag[name], digest)
             yield walk_bytes(self._segment, self._keys, ledger, walk)
 
+    def attempt(self, packed: bytes) -> bytes:
+        """Try a single task."""
+        return pack_outcome(self._runner.run(unpack_task(packed)))
+
     def _run(self, walk: UnitWalk, node: Node, digest: str) -> None:
         name, unit = node.name, walk.state.unit
-        task = make_task(walk, name, digest, self._keys, self._run_id, self._loader)
-        if ray.get(self._mailbox.begin.remote(name, unit)) >= MAX_DEATHS:
-            result = set_aside(node, task, "the worker process died", self._workspace)
-        else:
-            for tries in range(MAX_RETRIES + 1):
-                try:
-                    self._set_up(node)
-                    result = run_task(node, replace(task, tries=tries), self._workspace)
-                    break
-                except PASSING as fault:
-                    message = str(fault)
-                    time.sleep(backoff_s(tries))
-                except Exception:
-                    ray.get(self._mailbox.post.remote("failed", name, unit, traceback.format_exc()))
-                    raise
-            else:
-                ray.get(self._mailbox.post.remote("postponed", name, unit, message))
-                walk.waiting.discard(name)
-                walk.stuck.add(name)
-                return
-        result = keep_first(self._dag, result, self._remote_claims(node, result))
+        with self._loading:
+            task = make_task(walk, name, digest, self._keys, self._run_id, self._loader)
+        outcome = self._tried(node, task, ray.get(self._mailbox.begin.remote(name, unit)))
+        if outcome.result is None:
+            if outcome.kind in ("failed", "misconfigured"):
+                ray.get(self._mailbox.post.remote(outcome.kind, name, unit, outcome.message))
+                raise RuntimeError(outcome.message)
+            ray.get(self._mailbox.post.remote("postponed", name, unit, outcome.message))
+            walk.waiting.discard(name)
+            walk.stuck.add(name)
+            return
+        result = keep_first(self._dag, outcome.result, self._remote_claims(node, outcome.result))
         ray.get(self._mailbox.post.remote("result", name, unit, pack_result(result)))
         walk.take(self._dag, result)
 
-    def _set_up(self, node: Node) -> None:
-        """Set a stage up when this process first needs it."""
-        if node.name not in self._ready:
-            node.stage.setup()
-            self._ready.add(node.name)
+    def _tried(self, node: Node, task: Task, deaths: int) -> Outcome:
+        """How a task ends, tried again after passing faults. `deaths` is how often this was begun without an
+        end: where several units were in hand, none of them is charged; each goes on in another process."""
+        run = self._runner.run
+        if node.stage.resources.waits and deaths:
+            run, deaths = self._run_alone, 0
+        tries = 0
+        while deaths < MAX_DEATHS:
+            outcome = run(replace(task, tries=tries))
+            deaths += outcome.kind == "died"
+            if outcome.kind not in ("retry", "died") or tries == MAX_RETRIES:
+                return outcome
+            time.sleep(backoff_s(tries))
+            tries += 1
+        return Outcome(task, "done", set_aside(node, task, "the worker process died", self._workspace))
+
+    def _run_alone(self, task: Task) -> Outcome:
+        """Try a task in a process where nothing else runs."""
+        with self._one_alone:
+            if self._lone is None:
+                options = {"num_cpus": 0, "max_restarts": 0, "max_task_retries": 0}
+                self._lone = ray.remote(StageActor).options(**options).remote(*self._made_of)
+            try:
+                reply = ray.get(self._lone.attempt.remote(pack_task(task)))
+            except RayActorError as gone:
+                self._lone = None
+                return Outcome(task, "died", message=str(gone))
+        return unpack_outcome(reply, {key(task): task})
 
     def _remote_claims(self, node: Node, result: Any) -> Claims:
         """The answer of the mailbox on the records of a distinct node, as `keep_first` takes it."""
@@ -268,13 +251,26 @@ def walk_bytes(segment: Segment, keys: Mapping[str, str], ledger: Any, walk: Uni
     return pack_unit(segment, keys, ledger, walk.state, None, walk.records)
 
 
-def actor_pools(segment: Segment) -> list[tuple[Node, ...]]:
-    """The stages of a segment by the actors that run them: neighbours with equal needs go together."""
-
-    def needs(node: Node) -> tuple[float, float]:
-        return node.stage.resources.cpus, node.stage.resources.gpus
-
-    return [tuple(nodes) for _, nodes in itertools.groupby(segment.nodes, needs)]
+def _actors(needs: Resources, total_cpus: float, num_computing: int, num_rows: int) -> dict[str, Any]:
+    """How many actors a pool has, and what each asks for; `num_computing` pools share the CPUs."""
+    if needs.waits:
+        num_nodes = sum(node["Alive"] for node in ray.nodes())
+        strategy = ActorPoolStrategy(
+            min_size=1,
+            max_size=max(1, min(num_nodes, num_rows // needs.units_in_flight)),
+            max_concurrent_calls_per_actor=needs.units_in_flight,
+            enable_true_multi_threading=True,
+        )
+        return {"num_cpus": 0, "compute": strategy}
+    # One actor of each pool must fit, and something be left: a pool that cannot start would hang.
+    cpus = min(needs.cpus, max(0.05, 0.9 * total_cpus / (num_computing + 1)))
+    strategy = ActorPoolStrategy(
+        min_size=1,
+        # Ray Data queues two rows at an actor before it starts another, and a row is a film.
+        initial_size=1 if needs.gpus else _fitting(total_cpus / num_computing, cpus, num_rows),
+        max_size=max(1, num_rows),
+    )
+    return {"num_cpus": cpus, "num_gpus": needs.gpus or None, "compute": strategy}
 
 
 def _fitting(cpus: float, each: float, most: int) -> int:

@@ -1,29 +1,34 @@
-"""A worker process of the local executor: reads tasks from a pipe, runs stages, writes results.
+"""A worker process of the local executor: reads tasks from a pipe, runs stages, writes outcomes.
 
 Started as `python -m pipelines.executors.worker FD PARENT` with one end of a socket pair and the process
-id of the driver. Its first message says where the run is and which function builds the stages out of which
-config; it answers that it is ready, serves tasks, and ends when the other end closes.
+id of the driver. Its first message says where the run is, which function builds the stages out of which
+config, and how many tasks to serve at once; it answers that it is ready, serves tasks, and ends when the
+other end closes.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib
 import os
 import shutil
 import signal
 import sys
+import threading
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from typing import Any
 
 from curation.base.workspace import Workspace
 from pipelines.dag import Dag
-from pipelines.execution import run_task
-from pipelines.executors.faults import PASSING
-from pipelines.wire import pack, pack_result, unpack, unpack_task
+from pipelines.execution import Task
+from pipelines.executors.attempt import TaskRunner, pack_outcome
+from pipelines.wire import pack, unpack, unpack_task
 
 _PR_SET_PDEATHSIG = 1
+_THREAD_FAILED = 70
 
 
 def main(descriptor: int, parent: int) -> None:
@@ -38,31 +43,41 @@ def main(descriptor: int, parent: int) -> None:
         return
     workspace = Workspace.open(start["run_url"], start["scratch"])
     try:
-        dag = _build(start, workspace)
+        runner = TaskRunner(_build(start, workspace), workspace)
         connection.send_bytes(pack({"kind": "ready"}))
-        _serve(connection, dag, workspace)
+        if start["tasks_at_once"] > 1:
+            _serve_in_threads(connection, runner, start["tasks_at_once"])
+        else:
+            _serve(connection, runner)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass
     finally:
         shutil.rmtree(workspace.scratch, ignore_errors=True)
 
 
-def _serve(connection: Connection, dag: Dag, workspace: Workspace) -> None:
-    ready: set[str] = set()
+def _serve(connection: Connection, runner: TaskRunner) -> None:
+    """One task after another, on the main thread: what stages call may insist on that."""
     while True:
-        message = connection.recv_bytes()
-        task = unpack_task(message)
-        node = dag[task.node]
+        connection.send_bytes(pack_outcome(runner.run(unpack_task(connection.recv_bytes()))))
+
+
+def _serve_in_threads(connection: Connection, runner: TaskRunner, threads: int) -> None:
+    """Each task in a thread; outcomes go back as they come. The driver sends no more than there are
+    threads, and this one always reads, so neither end waits for the other's pipe to empty."""
+    sending = threading.Lock()
+
+    def serve(task: Task) -> None:
         try:
-            if node.name not in ready:
-                node.stage.setup()
-                ready.add(node.name)
-            reply = pack({"kind": "done"}, [pack_result(run_task(node, task, workspace))])
-        except PASSING as fault:
-            reply = pack({"kind": "retry", "message": str(fault)})
-        except Exception:  # noqa: BLE001 - carried to the driver whole, which stops the run with it
-            reply = pack({"kind": "failed", "message": traceback.format_exc()})
-        connection.send_bytes(reply)
+            reply = pack_outcome(runner.run(task))
+            with sending, contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.send_bytes(reply)
+        except BaseException:  # noqa: BLE001 - a thread that ended quietly would leave its task without an end
+            traceback.print_exc()
+            os._exit(_THREAD_FAILED)
+
+    pool = ThreadPoolExecutor(threads)
+    while True:
+        pool.submit(serve, unpack_task(connection.recv_bytes()))
 
 
 def _build(start: dict[str, Any], workspace: Workspace) -> Dag:

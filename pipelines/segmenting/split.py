@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -40,8 +41,11 @@ class Splitter:
     def split(self, found: Segmented) -> list[Path | NotWritten]:
         """Write the clips of a file, in order of time.
 
+        A clip that cannot be written leaves no file under its name, not even one to be overwritten.
+
         Raises:
-            ValueError: a file is there that has the name of a clip and is not to be overwritten.
+            ValueError: a file is there that has the name of a clip and is not to be overwritten; or clips
+                are, but there are more of them than this file has.
         """
         paths = self._paths(found)
         clips = [_clip(shot, path) for shot, path in zip(found.shots, paths, strict=True)]
@@ -58,6 +62,9 @@ class Splitter:
                 # The pool waits for its threads, and when this is interrupted they have much to do yet.
                 pool.shutdown(wait=False, cancel_futures=True)
                 writer.stop()
+        for each in written:
+            if isinstance(each, NotWritten):
+                each.path.unlink(missing_ok=True)
         order = {path: number for number, path in enumerate(paths)}
         return sorted(written, key=lambda each: order[each.path if isinstance(each, NotWritten) else each])
 
@@ -87,7 +94,23 @@ class Splitter:
                 raise ValueError(f"--split: {path} is one of the files to segment. Give another folder.")
             if path.exists() and not self._overwrite:
                 raise ValueError(f"--split: {path} is already there. Give another folder, or --overwrite.")
+        if self._overwrite and (left := self._beyond(stem, len(paths))):
+            raise ValueError(
+                f"--split: {left[0]} would look like a clip of this file, which has {len(paths)}; "
+                f"{len(left)} such files are there, probably of an earlier call. Remove them, or give "
+                "another folder."
+            )
         return paths
+
+    def _beyond(self, stem: str, count: int) -> list[Path]:
+        """Files named like clips of higher numbers. Who wrote them is not known, so they are not removed."""
+        pattern = re.compile(re.escape(stem) + r"-([0-9]{3}|[1-9][0-9]{3,})\.mp4")
+        named = ((path, pattern.fullmatch(path.name)) for path in sorted(self._folder.iterdir()))
+        return [
+            path
+            for path, match in named
+            if match and int(match[1]) > count and os.path.realpath(path) not in self._kept
+        ]
 
 
 def _call(job: Job) -> list[Path | NotWritten]:

@@ -40,6 +40,7 @@ _CLIP_COLUMNS = (
     "video",
     "audio",
     "other_forms",
+    "scores",
 )
 
 

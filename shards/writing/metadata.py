@@ -21,8 +21,9 @@ seconds; unless said otherwise they count from the start of the clip.
                      text, lines (the numbered source lines: line, modality, start_s, end_s, text,
                      confidence), claims (start_char, end_char of text, the lines they rest on, support:
                      a score in 0..1 per modality), provenance
-    scores           confidence of each caption (null without one), and `support`: the mean over the
-                     claims of the first fused caption (null where it makes none)
+    scores           what each filter measured, by the filter's name (docs/filters.md has the units);
+                     confidence of each caption, by modality (null without one); and `support`: the mean
+                     over the claims of the first fused caption (null where it makes none)
 
 `provenance` says where a text comes from: model, revision, prompt and its hash, parameters,
 input_spans, stage, stage_version, stage_key, code_version. All samples have the same keys, so that
@@ -84,7 +85,7 @@ def build(clip: Row, source: Row, captions: Mapping[str, Row], fused: Sequence[R
         "audio": _pick(clip["audio"], ("sha256", "size_bytes")) if clip["audio"] else None,
         "captions": {name: _caption(row) if row else None for name, row in by_modality.items()},
         "fused": [_fused(row) for row in ordered],
-        "scores": _scores(by_modality, ordered[0]),
+        "scores": _scores(clip, by_modality, ordered[0]),
     }
     parts = {name: canonical_json(value) for name, value in metadata.items()}
     facts_digest = hashlib.sha256(_object(parts).encode()).hexdigest()
@@ -130,9 +131,10 @@ def _fused(row: Row) -> dict[str, Any]:
     }
 
 
-def _scores(captions: Mapping[str, Row | None], first: Row) -> dict[str, float | None]:
+def _scores(clip: Row, captions: Mapping[str, Row | None], first: Row) -> dict[str, float | None]:
     support = [part["score"] for claim in first["claims"] for part in claim["support"]]
     return {
+        **{score["filter"]: score["value"] for score in clip["scores"]},
         **{name: row["confidence"] if row else None for name, row in captions.items()},
         "support": round_score(fmean(support)) if support else None,
     }

@@ -68,7 +68,7 @@ class Select(Reduce[Sample]):
     """Makes a Sample of each captioned clip that is no duplicate, and says where it lies."""
 
     name: ClassVar[str] = "select"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     inputs: ClassVar[dict[str, type[Record]]] = {
         "clips": Clip,
         "captions_video": Caption,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -104,3 +106,10 @@ def test_remote_files_are_found_by_their_urls() -> None:
     (record,) = find_inputs(["memory://found"], exclude=["memory://found/run"])
     assert (record.uri.endswith("found/a.mp4"), record.size_bytes) == (True, 5)
     assert len(find_inputs(["memory://found"])) == 2
+
+
+def test_looking_for_files_imports_no_pandas() -> None:
+    """Half a second of every command, where nothing reads a table."""
+    code = "import sys, curation.discover; print(*{'pandas', 'pyarrow.dataset'} & set(sys.modules))"
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert completed.stdout.split() == []

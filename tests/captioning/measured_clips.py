@@ -141,6 +141,7 @@ def _clip(
         height_px=height,
         frame_times_s=tuple(times),
         keyframes=(0,),
+        mode="exact",
         video=video,
         audio=audio,
         frames=tuple(frames),

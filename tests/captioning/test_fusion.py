@@ -48,6 +48,7 @@ CLIP = Clip(
     height_px=64,
     frame_times_s=(0.0,),
     keyframes=(0,),
+    mode="exact",
     video=MediaRef(form="mp4", sha256="0", size_bytes=0, path="", offset=0),
     audio=None,
     frames=(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,16 +14,16 @@ from curation.base.workspace import Workspace
 from curation.discover import InputTable, find_inputs
 from pipelines.executors.base import Executor, StageFailed
 from pipelines.executors.local import LocalExecutor
-from pipelines.progress import JsonProgress
+from pipelines.progress import JsonProgress, Progress
 from pipelines.run_log import RunLog
 from pipelines.run_view import RunView
 from pipelines.runner import Runner, RunOutcome
 from tests.engine import toy
 
 
-def make_executor(kind: str, start: dict[str, Any], workspace: Workspace) -> Executor:
+def make_executor(kind: str, start: dict[str, Any], workspace: Workspace, workers: int) -> Executor:
     if kind == "local":
-        return LocalExecutor(2, start, workspace)
+        return LocalExecutor(workers, start, workspace)
     from pipelines.executors.ray import RayExecutor
 
     return RayExecutor(start, None)
@@ -30,6 +31,9 @@ def make_executor(kind: str, start: dict[str, Any], workspace: Workspace) -> Exe
 
 class Toy:
     """Runs the toy DAG on a folder of text files."""
+
+    module: ModuleType = toy
+    workers = 2
 
     def __init__(self, root: Path) -> None:
         self.inputs = root / "inputs"
@@ -46,29 +50,30 @@ class Toy:
         ignore: Any = None,
         executor_kind: str = "local",
         limit: int | None = None,
-        builder: str = "tests.engine.toy:build",
-        **config: bool,
+        builder: str | None = None,
+        progress: Progress | None = None,
+        **config: Any,
     ) -> RunOutcome:
         workspace = Workspace.open(self.run_url, self.scratch)
         start = {
             "run_url": self.run_url,
             "scratch": self.scratch,
             "config": config,
-            "builder": builder,
+            "builder": builder or f"{self.module.__name__}:build",
         }
-        executor = make_executor(executor_kind, start, workspace)
-        dag = toy.build(config, workspace)
+        executor = make_executor(executor_kind, start, workspace, self.workers)
+        dag = self.module.build(config, workspace)
         try:
             with Lease(workspace.storage) as lease, RunLog(workspace.storage) as log:
-                runner = Runner(dag, workspace, executor, JsonProgress(), log, self.said.append)
+                runner = Runner(dag, workspace, executor, progress or JsonProgress(), log, self.said.append)
                 found = find_inputs([str(self.inputs)])
                 return runner.run(found, {"config": config}, lease, limit=limit, ignore=ignore)
         finally:
             executor.close()
 
-    def view(self, **config: bool) -> RunView:
+    def view(self, **config: Any) -> RunView:
         workspace = Workspace.open(self.run_url, self.scratch)
-        return RunView.open(toy.build(config, workspace), workspace)
+        return RunView.open(self.module.build(config, workspace), workspace)
 
     def holder(self, text: str) -> str:
         """The name of the file that a text is taken from."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from curation.base.stages import Misconfigured
 from curation.base.workspace import Workspace
 from pipelines.build import build
 from pipelines.config import PipelineConfig
+from pipelines.executors.actor_pools import actor_pools
 from pipelines.executors.base import StageFailed
+from tests.engine.asking_runs import FOREVER_S, Asking
 from tests.engine.test_engine import Toy
 from tests.ray_cluster import two_nodes
 
@@ -64,9 +68,37 @@ def test_ray_stops_on_a_bug_and_names_it(runs: Toy) -> None:
         runs.run(executor_kind="ray")
 
 
-def test_neighbours_with_equal_needs_share_their_actors(workspace: Workspace) -> None:
-    from pipelines.executors.ray import actor_pools
+def test_ray_awaits_answers_together_and_charges_no_unit_for_anothers_death(
+    tmp_path: Path, cluster: Any
+) -> None:
+    local = Asking(tmp_path / "local", 12)
+    ray = local.beside(tmp_path / "ray")
+    local.run()
+    ray.run(executor_kind="ray", units_in_flight=6, wait_s=2.0)
+    assert 3 <= ray.most_at_once() <= 12
+    assert ray.digests() == local.digests()
+    assert len(ray.events("setup")) == len({event.process for event in ray.events("begin")})
+    ray.write("0000.txt", "KILL")
+    ray.write("0001.txt", "changed")
+    ray.write("0002.txt", "too")
+    ray.run(executor_kind="ray", units_in_flight=6, wait_s=2.0)
+    assert ray.view().reject_reasons() == {"worker_died": 1}
+    assert ray.told() == sorted(["CHANGED", "TOO", *(f"TEXT-{number}" for number in range(3, 12))])
+    kills = [event for event in ray.events("begin") if event.text == "KILL"]
+    assert len(kills) == 4, "once in company, three times alone"
 
+
+def test_ray_ends_on_a_users_mistake_while_answers_are_out(tmp_path: Path, cluster: Any) -> None:
+    runs = Asking(tmp_path, 4)
+    runs.write("0003.txt", "DENIED")
+    with pytest.raises(Misconfigured, match=r"^stage 'ask': the server refuses the API key. Set another.$"):
+        runs.run(executor_kind="ray", wait_s=FOREVER_S)
+    (denied,) = [event for event in runs.events("begin") if event.text == "DENIED"]
+    assert time.monotonic() - denied.at_s < FOREVER_S / 2
+    assert not runs.events("end")
+
+
+def test_neighbours_with_equal_needs_share_their_actors(workspace: Workspace) -> None:
     model = {"model": "some/model", "revision": "0" * 40, "device": "cuda"}
     filters = {"safety": {"classifier": model, "unsafe_labels": ["unsafe"]}}
     config = PipelineConfig.model_validate({"curation": {"filters": filters}})

@@ -133,7 +133,7 @@ class Split(_Toy, Map[Text, Line]):
 
     def __call__(self, batch: Sequence[Text]) -> Iterator[Line | Rejected]:
         for text in batch:
-            _fault(text.text, self.workspace)
+            misbehave(text.text, self.workspace)
             for number, line in enumerate(text.text.splitlines()):
                 kept = line.strip() if self.config.strip else line
                 yield Line(line_id=f"{text.text_id}:{number}", text_id=text.text_id, line=kept)
@@ -206,7 +206,7 @@ def build(config: dict[str, Any], workspace: Workspace) -> Dag:
     )
 
 
-def _fault(text: str, workspace: Workspace) -> None:
+def misbehave(text: str, workspace: Workspace) -> None:
     """Misbehave as the text says; `ONCE` faults only the first time."""
     if "KILL" in text:
         marker = Path(workspace.storage.url).parent / "killed-once"

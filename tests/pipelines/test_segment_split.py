@@ -159,6 +159,43 @@ def test_nothing_that_is_there_is_replaced_unasked(tmp_path: Path, workspace: Wo
     check_frames(found, split(found, taken.parent, overwrite=True))
 
 
+def test_clips_of_an_earlier_call_are_not_mixed_with_fewer(tmp_path: Path, workspace: Workspace) -> None:
+    found = with_shots(film(tmp_path / "film.mp4", seconds=1.0), workspace, ())
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    others = [
+        "film-000.mp4",
+        "film-02.mp4",
+        "film-0002.mp4",
+        "film-002.mkv",
+        "other-002.mp4",
+        "a-film-002.mp4",
+    ]
+    for name in others:
+        (clips / name).write_text("mine")
+    assert len(split(found, clips, overwrite=True)) == 1
+    for name in ("film-002.mp4", "film-1000.mp4"):
+        (clips / name).write_text("earlier")
+    with pytest.raises(ValueError, match=r"film-002\.mp4 would look like .* has 1; 2 such files are there"):
+        split(found, clips, overwrite=True)
+    assert [(clips / name).read_text() for name in others] == ["mine"] * len(others)
+    (clips / "film-1000.mp4").unlink()
+    splitter = Splitter(clips, kept=[str(clips / "film-002.mp4")], overwrite=True)
+    assert len(splitter.split(found)) == 1
+
+
+def test_a_clip_that_is_not_written_leaves_none_of_an_earlier_call(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    found = with_shots(film(tmp_path / "film.mp4", seconds=1.0), workspace, ())
+    (clip,) = split(found, tmp_path / "clips")
+    (shot,) = found.shots
+    wrong = Segmented(found.source, (replace(shot, last_frame=shot.last_frame + 1),))
+    (failed,) = Splitter(clip.parent, kept=[], overwrite=True).split(wrong)
+    assert isinstance(failed, NotWritten)
+    assert list(clip.parent.iterdir()) == []
+
+
 def test_a_source_is_never_replaced(tmp_path: Path, workspace: Workspace) -> None:
     found = with_shots(film(tmp_path / "film.mp4", seconds=1.0), workspace, ())
     other = film(tmp_path / "film-001.mp4", seconds=1.0)

@@ -31,11 +31,12 @@ from curation.base.records import Record, from_arrow, to_arrow
 from curation.base.rejects import Rejected
 from curation.base.stages import Snapshot
 from curation.base.workspace import Workspace
-from curation.records import Clip, DuplicateOf, SourceVideo, VideoStream
+from curation.records import Clip, DuplicateOf, SourceVideo
 from shards.records import DatasetManifest, Sample, ShardFile
 from shards.writing.manifest import Manifest, ManifestConfig
 from shards.writing.pack import Pack, PackConfig
 from shards.writing.select import Select, SelectConfig
+from tests.sources import source_video, video_stream
 
 NUM_FRAMES = 10
 FPS = 10.0
@@ -198,13 +199,9 @@ def _hex(*parts: object) -> str:
 
 
 def _source(video_id: str) -> SourceVideo:
-    stream = VideoStream(
-        index=0, codec="h264", width_px=64, height_px=48, fps=FPS, time_base="1/10", start_pts=0,
-        rotation_deg=0, pixel_format="yuv420p", bit_depth=8,
-    )  # fmt: skip
-    return SourceVideo(
-        video_id=video_id, input_id=f"input-{video_id}", uri=f"/secret/place/{video_id}.mp4", size_bytes=1,
-        container="mov", duration_s=100.0, num_video_streams=1, video=stream, audio=None,
+    return source_video(
+        video_id=video_id, input_id=f"input-{video_id}", uri=f"/secret/place/{video_id}.mp4",
+        video=video_stream(width_px=64, height_px=48, fps=FPS, time_base="1/10"),
         licence="CC-BY-4.0", title="Ein schöner Tag",
     )  # fmt: skip
 
@@ -215,7 +212,8 @@ def _clip(clip_id: str, video_id: str, number: int, picture: MediaRef, sound: Me
         start_pts=10 * number, end_pts=10 * number + 10, time_base="1/10",
         start_s=float(number), end_s=number + 1.0, duration_s=1.0, num_frames=NUM_FRAMES, fps=FPS,
         width_px=64, height_px=48, frame_times_s=tuple(n / FPS for n in range(NUM_FRAMES)),
-        keyframes=(0, 5), video=picture, audio=sound, frames=(), crop=None, other_forms=(), scores=(),
+        keyframes=(0, 5), mode="exact", video=picture, audio=sound, frames=(), crop=None, other_forms=(),
+        scores=(),
     )  # fmt: skip
 
 

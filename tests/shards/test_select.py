@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from captioning.records import FusedCaption
 from curation.base.rejects import Reason
 from curation.base.workspace import Workspace
-from curation.records import DuplicateOf
+from curation.filters.config import FiltersConfig
+from curation.records import DuplicateOf, NamedScore
 from shards.records import Sample
 from shards.writing.select import SelectConfig
 from tests.shards.dataset import Records, make_records, select
@@ -200,7 +201,8 @@ def test_metadata_says_everything_and_nothing_of_this_machine(workspace: Workspa
     records.fused.insert(
         0, FusedCaption(**{f.name: getattr(short, f.name) for f in dataclasses.fields(short)})
     )
-    clip = records.clips[0]
+    measured = (NamedScore(filter="motion", value=1.5), NamedScore(filter="audio_silence", value=0.0))
+    clip = records.clips[0] = dataclasses.replace(records.clips[0], scores=measured)
     sample = next(s for s in select(workspace, records)[0] if s.clip_id == clip.clip_id)
     assert sample.metadata.startswith('{"audio":null,"captions":{"audio":{"confidence":0.9')
     assert "Ein schöner Tag" in sample.metadata
@@ -208,7 +210,9 @@ def test_metadata_says_everything_and_nothing_of_this_machine(workspace: Workspa
     found = json.loads(sample.metadata)
     assert [fused["kind"] for fused in found["fused"]] == ["AVS", "V"]
     assert found["fused"][0]["claims"][0]["support"] == [{"modality": "video", "score": 0.75}]
-    assert found["scores"] == {"video": 0.9, "audio": 0.9, "speech": 0.9, "support": 0.75}
+    captions = {"video": 0.9, "audio": 0.9, "speech": 0.9, "support": 0.75}
+    assert found["scores"] == {"motion": 1.5, "audio_silence": 0.0, **captions}
+    assert not captions.keys() & FiltersConfig.model_fields.keys(), "no filter may hide one of these"
     assert found["fused"][0]["provenance"]["model"] == "measured"
     assert found["source"]["licence"] == "CC-BY-4.0"
     assert sample.caption_chars == len(found["fused"][0]["text"])

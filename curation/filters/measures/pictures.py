@@ -1,12 +1,9 @@
-"""Pictures to measure on: a time-lapse of the clip's small form, and the kept frames of the source."""
+"""Pictures to measure on."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
 from typing import TypeAlias
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -14,26 +11,6 @@ from numpy.typing import NDArray
 Image: TypeAlias = NDArray[np.uint8]
 
 STILL_SHORT_SIDE_PX = 480
-# Half a frame of 60 fps of slack, so that a picture due at 0.1 s is not taken at 0.117 s.
-_SLACK_S = 1 / 120
-
-
-def frames_every(mp4: bytes, step_s: float) -> Iterator[tuple[float, av.VideoFrame]]:
-    """(seconds from the first frame, frame) of a form about every `step_s`, decoded on one thread.
-
-    `mp4` is a form that the cut wrote and whose sha256 was checked: it is decoded in this process.
-    """
-    with av.open(io.BytesIO(mp4), format="mp4") as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "NONE"
-        first_s = next_s = None
-        for frame in container.decode(stream):
-            first_s = frame.time if first_s is None else first_s
-            time_s = frame.time - first_s
-            if next_s is not None and time_s < next_s:
-                continue
-            next_s = time_s + step_s - _SLACK_S
-            yield time_s, frame
 
 
 def still_picture(jpeg: bytes) -> Image:

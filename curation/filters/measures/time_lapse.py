@@ -6,18 +6,18 @@ a process decode each clip once.
 
 from __future__ import annotations
 
-import functools
+from collections import OrderedDict
 from dataclasses import dataclass
 
-import av
 import cv2
 import numpy as np
-from av.video.reformatter import ColorRange
 
-from curation.base.media_store import MediaRef, MediaStore
+from curation.base.media_store import MediaRef
 from curation.filters.measures.bars import bars_share
 from curation.filters.measures.flow import MeanFlow
-from curation.filters.measures.pictures import Image, frames_every, shrunk
+from curation.filters.measures.pictures import Image, shrunk
+from curation.media.clip_videos import ClipVideos
+from curation.records import CutClip
 
 STEP_S = 0.125
 SHORT_SIDE_PX = 64
@@ -26,9 +26,6 @@ STILL_LEVELS = 3
 STILL_SHARE = 0.998
 """Share of the pixels that must change no more than that for a step to be still."""
 KEPT_CLIPS = 1024
-
-_FULL_RANGE = np.clip((np.arange(256) - 16) * 255 / 219, 0, 255).round().astype(np.uint8)
-"""Luma of 16..235 (ITU-R BT.601) as 0..255: what a conversion by the frame would give, in less time."""
 
 
 @dataclass(frozen=True)
@@ -41,25 +38,36 @@ class TimeLapse:
     bars_share: float
 
 
-@functools.lru_cache(maxsize=KEPT_CLIPS)
-def time_lapse(media: MediaStore, video: MediaRef) -> TimeLapse:
-    """Measure the small form of a clip on pictures 1/8 s apart, on one thread."""
-    return measured_lapse(media.read(video))
+_kept: OrderedDict[tuple[ClipVideos, MediaRef], TimeLapse] = OrderedDict()
 
 
-def measured_lapse(mp4: bytes) -> TimeLapse:
-    """Measure an mp4.
+def time_lapse(videos: ClipVideos, clip: CutClip) -> TimeLapse:
+    """What was measured of a clip, kept for as many clips as a unit usually has.
+
+    Raises:
+        DecodeError: the form is a stream copy that cannot be decoded, or exceeds a limit.
+    """
+    key = (videos, clip.video)
+    if key not in _kept:
+        _kept[key] = _measured(videos, clip)
+    _kept.move_to_end(key)
+    if len(_kept) > KEPT_CLIPS:
+        _kept.popitem(last=False)
+    return _kept[key]
+
+
+def _measured(videos: ClipVideos, clip: CutClip) -> TimeLapse:
+    """Measure the main form of a clip on pictures 1/8 s apart, on one thread.
 
     A still step adds no motion, so that noise is none. A clip of one picture is still. The luma of every
-    picture is brought to 0..255, whatever the range of the video.
+    picture is 0..255, whatever the range of the video.
     """
     cv2.setNumThreads(1)
     mean_flow = MeanFlow()
     brightest: Image | None = None
     before: tuple[float, Image] | None = None
     diagonals = still_s = length_s = 0.0
-    for time_s, frame in frames_every(mp4, STEP_S):
-        luma = _luma(frame)
+    for time_s, luma in videos.every(clip, STEP_S):
         brightest = luma if brightest is None else np.maximum(brightest, luma)
         picture = shrunk(luma, SHORT_SIDE_PX)
         if before is not None:
@@ -80,12 +88,3 @@ def measured_lapse(mp4: bytes) -> TimeLapse:
 def _is_still(before: Image, after: Image) -> bool:
     change = cv2.absdiff(cv2.blur(before, (3, 3)), cv2.blur(after, (3, 3)))
     return int(np.count_nonzero(change <= STILL_LEVELS)) >= STILL_SHARE * int(change.size)
-
-
-def _luma(frame: av.VideoFrame) -> Image:
-    """Luma of a frame, 0..255."""
-    if frame.format.name != "yuv420p" or frame.color_range == ColorRange.JPEG:
-        return np.asarray(frame.to_ndarray(format="gray", threads=1), np.uint8)
-    plane = frame.planes[0]
-    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
-    return np.asarray(cv2.LUT(rows[:, : plane.width], _FULL_RANGE), np.uint8)

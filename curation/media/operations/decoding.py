@@ -75,19 +75,40 @@ def open_decoder(
     Raises:
         RefusedError: the file or the stream cannot be used.
     """
-    for margin_s in () if target is None else _SEEK_MARGINS_S:
-        media = open_media(path, container, limits)
-        stream = stream_of(media, index, kind)
-        packets = PacketReader(media, stream)
-        unit_s = time_base(stream)
-        if target and packets.seek(target(unit_s) - int(margin_s / unit_s)):
-            prepare_decoder(stream, limits, threads)
-            return stream, Decoder(packets)
-        media.close()
+    if target is not None:
+        found = search_decoder(path, container, limits, kind, index, target, threads)
+        if found is not None:
+            return found
     media = open_media(path, container, limits)
     stream = stream_of(media, index, kind)
     prepare_decoder(stream, limits, threads)
     return stream, Decoder(PacketReader(media, stream))
+
+
+def search_decoder(
+    path: str,
+    container: str,
+    limits: Mapping[str, Any],
+    kind: str,
+    index: int,
+    target: Callable[[Fraction], int],
+    threads: int = 1,
+) -> tuple[Any, Decoder] | None:
+    """A stream and its frames from a keyframe at or before a target, None where the file cannot be searched.
+
+    Raises:
+        RefusedError: the file or the stream cannot be used.
+    """
+    for margin_s in _SEEK_MARGINS_S:
+        media = open_media(path, container, limits)
+        stream = stream_of(media, index, kind)
+        packets = PacketReader(media, stream)
+        unit_s = time_base(stream)
+        if packets.seek(target(unit_s) - int(margin_s / unit_s)):
+            prepare_decoder(stream, limits, threads)
+            return stream, Decoder(packets)
+        media.close()
+    return None
 
 
 class Clock:

@@ -32,15 +32,14 @@ def run(
         reader = PacketReader(media, video)
     longest_wait = int(_LONGEST_REORDERING_S / time_base(video))
     first_pts: int | None = None
+    progress_s = 0.0
     for packet in reader:
         if not packet.size:
             continue
         pts, dts = packet.pts, packet.dts
         if pts is not None:
             first_pts = pts if first_pts is None else first_pts
-            progress_s = max(0.0, float((pts - first_pts) * time_base(video)))
-        else:
-            progress_s = 0.0
+            progress_s = max(progress_s, float((pts - first_pts) * time_base(video)))
         if (dts is not None and dts >= end_pts) or (pts is not None and pts - longest_wait >= end_pts):
             break
         sender.send({"kind": "packet", "pts": pts, "key": packet.is_keyframe, "s": progress_s})

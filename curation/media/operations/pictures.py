@@ -10,7 +10,9 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 
 from curation.media.child import RefusedError
-from curation.media.operations.decoding import Clock, open_decoder
+from curation.media.operations.clip_window import ClipWindow
+from curation.media.operations.cropping import UNCROPPED, Cropping
+from curation.media.operations.decoding import Clock, open_decoder, search_decoder
 from curation.media.operations.opening import time_base
 from curation.media.operations.orientation import Filters, upright_filters
 from curation.media.wire import Sender
@@ -31,29 +33,32 @@ def run(
     clips: Sequence[Mapping[str, Any]],
     sizes_px: Sequence[tuple[int, int]],
     still_size_px: tuple[int, int],
+    shown_size_px: tuple[int, int],
     crop: Sequence[int],
     search: bool,
     threads: int,
 ) -> dict[str, Any]:
     """Send, for every frame of a clip, its pictures in `sizes_px` (limited range), and for the first frame
     at or after each time in the clip's `stills`, as for its first frame, a still (full range, BT.601).
+    `crop` (left, top, right, bottom) is in pixels of the picture as it is shown, of `shown_size_px`. With
+    `search` nothing is sent where the file cannot be searched for the first clip.
 
     Raises:
         RefusedError: there is damage, and more than one thread, which makes of it what chance has it.
     """
     begin = min(clip["start_pts"] for clip in clips)
-    video, decoder = open_decoder(
-        path, container, limits, "video", stream, (lambda _: begin) if search else None, threads
-    )
+    at = (path, container, limits, "video", stream)
+    opened = search_decoder(*at, lambda _: begin, threads) if search else open_decoder(*at, threads=threads)
+    if opened is None:
+        return {}
+    video, decoder = opened
     unit_s = time_base(video)
-    crop_filter = _crop(crop)
-    pictures = [
-        Scaler(size, f"{crop_filter}{{}}:out_range=limited,format=yuv420p", unit_s) for size in sizes_px
-    ]
+    cropping = Cropping(tuple(crop), shown_size_px)
+    pictures = [Scaler(size, "{}:out_range=limited,format=yuv420p", unit_s, cropping) for size in sizes_px]
     still = Scaler(
-        still_size_px, f"{crop_filter}{{}}:out_color_matrix=bt601:out_range=full,format=yuvj420p", unit_s
+        still_size_px, "{}:out_color_matrix=bt601:out_range=full,format=yuvj420p", unit_s, cropping
     )
-    reached: list[int | None] = [None] * len(clips)
+    window = ClipWindow(clips)
     end = max(clip["end_pts"] for clip in clips)
     clock = Clock()
     first_pts: int | None = None
@@ -65,45 +70,38 @@ def run(
         if threads > 1 and (damage := decoder.damage()):
             raise RefusedError("decode_failed", f"is damaged ({damage})")
         progress_s = float((pts - first_pts) * unit_s)
-        within = [number for number, clip in enumerate(clips) if clip["start_pts"] <= pts < clip["end_pts"]]
+        within = window.at(pts)
         if not within:
             if decoder.frames % _SKIPPED_PER_MESSAGE == 0:
                 sender.send({"kind": "progress", "s": progress_s})
                 sender.flush()
             continue
         colours = [frame.colorspace, frame.color_primaries, frame.color_trc]
-        shown = [number for number in within if _is_still(clips[number], reached[number], pts)]
-        for number in within:
-            reached[number] = pts
-        header = {"pts": pts, "s": progress_s, "clips": within, "colours": [int(each) for each in colours]}
+        numbers = [clip.number for clip in within]
+        header = {"pts": pts, "s": progress_s, "clips": numbers, "colours": [int(each) for each in colours]}
         for form, scaler in enumerate(pictures):
             sender.send({"kind": "picture", **header, "form": form}, scaler(frame))
         if not pictures:
             sender.send({"kind": "picture", **header, "form": -1})
-        if shown:
+        if shown := [clip.number for clip in within if clip.wants_still(pts)]:
             sender.send({"kind": "still", **header, "clips": shown, "form": -1}, still(frame))
     return {"damage": decoder.damage()}
-
-
-def _is_still(clip: Mapping[str, Any], previous: int | None, pts: int) -> bool:
-    if previous is None:
-        return True
-    start = clip["start_pts"]
-    return any(previous < start + target <= pts for target in clip["stills"])
-
-
-def _crop(crop: Sequence[int]) -> str:
-    left, top, right, bottom = crop
-    return f"crop=iw-{left + right}:ih-{top + bottom}:{left}:{top}," if any(crop) else ""
 
 
 class Scaler:
     """Filters on upright pictures, with `{}` for the scaler. The graph is built anew when the stream's
     format, size or orientation changes midway."""
 
-    def __init__(self, size_px: tuple[int, int], chain: str, time_base: Fraction) -> None:
+    def __init__(
+        self,
+        size_px: tuple[int, int],
+        chain: str,
+        time_base: Fraction,
+        cropping: Cropping = UNCROPPED,
+    ) -> None:
         width, height = size_px
         self._chain = chain.format(f"scale={width}:{height}:flags={_SCALER}")
+        self._cropping = cropping
         self._time_base = time_base
         self._key: tuple[Any, ...] | None = None
         self._turns: Filters = ()
@@ -136,7 +134,9 @@ class Scaler:
             graph.add("buffer", f"video_size={size}:pix_fmt={frame.format.name}:time_base={ratio}{known}")
         ]
         nodes += [graph.add(name, argument) for name, argument in self._turns]
-        for part in self._chain.split(","):
+        turned = any(name == "transpose" for name, _ in self._turns)
+        upright_px = (frame.height, frame.width) if turned else (frame.width, frame.height)
+        for part in [*self._cropping.filters(upright_px), *self._chain.split(",")]:
             name, _, argument = part.partition("=")
             nodes.append(graph.add(name, argument))
         nodes.append(graph.add("buffersink"))

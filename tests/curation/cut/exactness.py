@@ -40,7 +40,7 @@ def frames_for_encoders(
 ) -> list[list[Seen]]:
     """What the decode of a cut gives for each plan, with the detector's scaler in place of the cut's."""
 
-    def scaler(_: object, __: str, time_base: Fraction) -> frames._Scaler:
+    def scaler(_: object, __: str, time_base: Fraction, ___: object) -> frames._Scaler:
         return frames._Scaler(48, 27, "rgb24", time_base)
 
     monkeypatch.setattr(pictures, "Scaler", scaler)
@@ -51,17 +51,21 @@ def frames_for_encoders(
         clips = [
             {"start_pts": spans[n].start_pts, "end_pts": spans[n].end_pts, "stills": []} for n in numbers
         ]
-        pictures.run(
-            _Collector([found[number] for number in numbers]),  # type: ignore[arg-type]
-            DecodeLimits().model_dump(mode="json"),
-            path=source.uri,
-            container=source.container,
-            stream=source.video.index,
-            clips=clips,
-            sizes_px=[(48, 27)],
-            still_size_px=(48, 27),
-            crop=(0, 0, 0, 0),
-            search=True,
-            threads=1,
-        )
+        for search in (True, False):
+            pictures.run(
+                _Collector([found[number] for number in numbers]),  # type: ignore[arg-type]
+                DecodeLimits().model_dump(mode="json"),
+                path=source.uri,
+                container=source.container,
+                stream=source.video.index,
+                clips=clips,
+                sizes_px=[(48, 27)],
+                still_size_px=(48, 27),
+                shown_size_px=(source.video.width_px, source.video.height_px),
+                crop=(0, 0, 0, 0),
+                search=search,
+                threads=1,
+            )
+            if any(found[number] for number in numbers):
+                break
     return found

@@ -8,10 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
+from curation.base.rejects import Reason, Rejected
 from curation.base.workspace import Workspace
 from curation.cut.bars import find_bars
-from curation.cut.config import CutConfig
-from curation.records import Crop
+from curation.cut.config import CutConfig, FormConfig
+from curation.media.cutting import CuttingSandbox
+from curation.media.sandbox import DecodeError
+from curation.records import Crop, CutClip
 from tests.curation.cutting import X264, all_clips, cut, probed, source_frames, whole
 from tests.curation.media.made import make, moving_picture
 
@@ -108,6 +111,57 @@ def test_bars_of_a_turned_picture_lie_as_it_is_shown(workspace: Workspace, tmp_p
     sides = (clip.crop.left_px, clip.crop.right_px)
     assert sorted(sides) == [20, 40] or sides == (20, 20)
     assert clip.crop.top_px == clip.crop.bottom_px == 0
+
+
+@pytest.mark.parametrize("turn", ["0", "90"])
+def test_bars_beside_pixels_that_are_not_square(turn: str, workspace: Workspace, tmp_path: Path) -> None:
+    """Twice as wide as they are stored; the picture beside its bars is all there, and nothing else."""
+    look = CutConfig(forms=(FormConfig(short_side_px=180, crf=5),))
+    shown = {}
+    for name, bars in (("bare", ""), ("boxed", "pad=200:180:20:0:black,")):
+        made = make(
+            tmp_path / f"{name}.mp4",
+            *(*moving_picture("160x180", seconds=4), "-vf", f"{bars}setsar=2", *X264, "-crf", "5"),
+        )
+        path = make(tmp_path / f"{name}.turned.mp4", "-display_rotation", turn, "-i", str(made), "-c", "copy")
+        source = probed(path, workspace)
+        (clip,) = all_clips(cut(source, [whole(source, source_frames(source))], workspace, look))
+        shown[name] = clip
+    assert shown["bare"].crop is None
+    sides = {"left_px": 40, "top_px": 0, "right_px": 40, "bottom_px": 0}
+    if turn == "90":
+        sides = {"left_px": 0, "top_px": 40, "right_px": 0, "bottom_px": 40}
+    assert shown["boxed"].crop == Crop(**sides)
+    assert shown["boxed"].width_px == shown["bare"].width_px
+    assert shown["boxed"].height_px == shown["bare"].height_px
+    mine, expected = (
+        cv2.imdecode(
+            np.frombuffer(workspace.media.read(shown[name].frames[1].media), np.uint8), cv2.IMREAD_GRAYSCALE
+        )
+        for name in ("boxed", "bare")
+    )
+    assert mine is not None
+    assert expected is not None
+    assert np.abs(mine.astype(int) - expected).mean() < 4
+
+
+@pytest.mark.parametrize("reason", [Reason.DECODE_TIMEOUT, Reason.DECODE_FAILED])
+def test_bars_that_take_too_long_to_measure_are_not_none(
+    reason: Reason, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make(tmp_path / "short.mp4", *moving_picture("64x48", seconds=2), *X264)
+    source = probed(path, workspace)
+
+    def failing(*_: object, **__: object) -> list[np.ndarray]:
+        raise DecodeError(reason, "fails")
+
+    monkeypatch.setattr(CuttingSandbox, "samples", failing)
+    (found,) = cut(source, [whole(source, source_frames(source))], workspace)
+    if reason is Reason.DECODE_FAILED:
+        assert isinstance(found, CutClip)
+    else:
+        assert isinstance(found, Rejected)
+        assert found.reason == reason
 
 
 def test_a_night_scene_keeps_its_frame(workspace: Workspace, tmp_path: Path) -> None:

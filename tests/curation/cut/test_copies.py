@@ -11,10 +11,10 @@ from curation.base.ids import clip_id
 from curation.base.rejects import Reason, Rejected
 from curation.base.workspace import Workspace
 from curation.cut.config import CutConfig, FormConfig
-from curation.cut.copies import choose_copy
+from curation.cut.copies import PacketList, choose_copy
 from curation.cut.rules import Span
-from curation.media.cutting import MediaPacket
-from curation.media.sandbox import DecodedFrame
+from curation.media.cutting import CuttingSandbox, MediaPacket
+from curation.media.sandbox import DecodedFrame, DecodeError
 from curation.records import CutClip, Form
 from tests.curation.cutting import (
     X264,
@@ -63,6 +63,77 @@ def test_which_packets_are_copied(
 
 def test_packets_without_times_are_not_copied() -> None:
     assert choose_copy([MediaPacket(0, True), MediaPacket(None, False)], Span(0, 50)) is None
+
+
+def test_a_packet_without_a_time_matters_to_the_clips_it_may_lie_in() -> None:
+    listed = packets("0k 10 20 30 40k 50 60 70 80k 90 100 110")
+    listed[5] = MediaPacket(None, False)
+    source = PacketList(listed)
+    found = [
+        choose_copy(source.around(Span(start, start + 40)), Span(start, start + 40)) for start in (0, 40, 80)
+    ]
+    assert [copy and copy.frame_pts for copy in found] == [(0, 10, 20, 30), None, (80, 90, 100, 110)]
+    listed[3] = MediaPacket(None, False)
+    source = PacketList(listed)
+    assert choose_copy(source.around(Span(0, 40)), Span(0, 40)) is None
+
+
+def test_packets_around_a_span_give_the_same_copy_as_all_of_them() -> None:
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        times = np.arange(60) * 10
+        for start in random.integers(0, 57, 20):
+            random.shuffle(times[start : start + 4])
+        listed = [MediaPacket(int(pts), bool(random.random() < 0.15)) for pts in times]
+        source = PacketList(listed)
+        for start in range(0, 600, 75):
+            span = Span(start, start + 75)
+            assert choose_copy(source.around(span), span) == choose_copy(listed, span)
+
+
+def test_each_packet_is_looked_at_for_few_spans() -> None:
+    source = PacketList([MediaPacket(pts, pts % 10 == 0) for pts in range(20_000)])
+    assert sum(len(source.around(Span(start, start + 20))) for start in range(0, 20_000, 20)) == 20_000
+
+
+@pytest.mark.parametrize("config", ["beside", "first"])
+@pytest.mark.parametrize("reason", [Reason.DECODE_TIMEOUT, Reason.ENCODE_FAILED])
+def test_a_copy_that_takes_too_long_is_not_one_that_cannot_be(
+    reason: Reason, config: str, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make(tmp_path / "short.mp4", *moving_picture("64x48", seconds=2), *X264)
+    source = probed(path, workspace)
+    plan = whole(source, source_frames(source))
+
+    def failing(*_: object, **__: object) -> str:
+        raise DecodeError(reason, "fails")
+
+    monkeypatch.setattr(CuttingSandbox, "ffmpeg", failing)
+    (found,) = cut(source, [plan], workspace, FIRST if config == "first" else BESIDE)
+    if reason is Reason.DECODE_TIMEOUT:
+        assert isinstance(found, Rejected)
+        assert found.reason == Reason.DECODE_TIMEOUT
+    elif config == "beside":
+        assert isinstance(found, CutClip)
+        assert found.other_forms == ()
+    else:
+        assert isinstance(found, Rejected)
+        assert found.reason == Reason.DECODE_FAILED
+
+
+def test_packets_that_take_too_long_to_list_are_not_none(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make(tmp_path / "short.mp4", *moving_picture("64x48", seconds=2), *X264)
+    source = probed(path, workspace)
+
+    def failing(*_: object, **__: object) -> str:
+        raise DecodeError(Reason.DECODE_TIMEOUT, "took too long")
+
+    monkeypatch.setattr(CuttingSandbox, "packets", failing)
+    (found,) = cut(source, [whole(source, source_frames(source))], workspace, BESIDE)
+    assert isinstance(found, Rejected)
+    assert found.reason == Reason.DECODE_TIMEOUT
 
 
 def check_copy(
@@ -132,6 +203,7 @@ def test_a_clip_whose_first_form_is_a_copy_lies_where_the_copy_does(
     assert len(clips) == 3
     for plan, clip in zip(plans, clips, strict=True):
         assert plan.start_pts <= clip.start_pts < clip.end_pts <= plan.end_pts
+        assert clip.mode == "keyframe"
         assert (clip.plan_id, clip.parent_ids) == (plan.clip_id, (plan.clip_id,))
         place = (clip.start_pts, clip.end_pts, clip.time_base)
         assert clip.clip_id == clip_id(source.video_id, clip.stream, *place)

@@ -76,10 +76,10 @@ def test_a_damaged_clip_does_not_take_others_with_it(workspace: Workspace, tmp_p
     path.write_bytes(data)
     damaged = probed(path, workspace)
     found = cut(damaged, plans, workspace)
-    assert [isinstance(each, CutClip) for each in found] == [True, False, True, True]
-    rejected = found[1]
+    assert [isinstance(each, CutClip) for each in found] == [True, True, True, False]
+    rejected = found[-1]
     assert isinstance(rejected, Rejected)
-    assert rejected.reason == Reason.DECODE_FAILED
+    assert (rejected.parent_id, rejected.reason) == (plans[1].clip_id, Reason.DECODE_FAILED)
     assert [clip.num_frames for clip in found if isinstance(clip, CutClip)] == [75, 75, 75]
 
 

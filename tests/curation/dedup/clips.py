@@ -54,7 +54,7 @@ def clip_of_bytes(workspace: Workspace, mp4: bytes, clip_id: str, duration_s: fl
     """A clip of an encoded form."""
     with workspace.media.new_tar("test") as tar:
         video = tar.add("clip.mp4", "mp4", mp4)
-    return a_clip(clip_id, video=video, duration_s=duration_s)
+    return a_clip(clip_id, video=video, mode="exact", duration_s=duration_s)
 
 
 def encode(frames: Sequence[np.ndarray], fps: int = 10, crf: int = 23) -> bytes:

@@ -132,10 +132,27 @@ def test_likeness_is_not_passed_along_a_chain() -> None:
     assert found(np.stack(chain)).tolist() == [0, 0, 2, 2, 4, 4, 6]
 
 
-def test_a_chain_without_end_stops_after_some_rounds() -> None:
-    roots = np.zeros(1000, np.int64)
-    standing = stands_for(roots, lambda a, b: np.zeros(len(a), np.bool_))
+def test_a_long_chain_is_followed_to_its_end() -> None:
+    """As of footage that changes slowly: each is like its neighbours, and all are one component."""
+    standing = stands_for(np.zeros(1000, np.int64), lambda a, b: np.abs(a - b) <= 1)
+    assert (standing == np.arange(1000) // 2 * 2).all()
+    standing = stands_for(np.zeros(1000, np.int64), lambda a, b: np.zeros(len(a), np.bool_))
     assert (standing == np.arange(1000)).all()
+
+
+def test_each_is_led_by_the_first_leader_it_is_like() -> None:
+    """Against the definition, one element after another, in components that lie among each other."""
+    random = np.random.default_rng(0)
+    places = random.uniform(0, 60, 600)
+    roots = np.array([0, 1, 2])[random.integers(0, 3, 600)]
+    roots[:3] = [0, 1, 2]
+    expected: list[int] = []
+    for number, place in enumerate(places):
+        own = [other for other in range(number) if expected[other] == other and roots[other] == roots[number]]
+        expected.append(next((other for other in own if abs(places[other] - place) <= 0.2), number))
+    standing = stands_for(roots, lambda a, b: np.abs(places[a] - places[b]) <= 0.2)
+    assert standing.tolist() == expected
+    assert max(np.bincount(roots[standing == np.arange(600)])) > 64
 
 
 def test_a_hundred_thousand_copies_with_noise_find_their_original() -> None:

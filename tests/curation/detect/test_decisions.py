@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from curation.detect.decisions import RunFinder
+from curation.detect.decisions import MAX_RUN_GAPS, RunFinder
 from curation.detect.transitions import Transition
 
 
@@ -49,3 +49,20 @@ def test_pieces_make_no_difference() -> None:
 
 def test_two_cuts_one_frame_apart_stay_two() -> None:
     assert [(each.start_frame, each.end_frame) for each in found([0, 0.9, 0, 0.9, 0])] == [(1, 2), (3, 4)]
+
+
+def test_a_run_that_does_not_end_is_closed() -> None:
+    longest = [0.0, *[0.9] * MAX_RUN_GAPS, 0.0]
+    assert [(each.start_frame, each.end_frame) for each in found(longest)] == [(1, 1 + MAX_RUN_GAPS)]
+    assert [(each.start_frame, each.end_frame) for each in found([0.0, *[0.9] * 1500, 0.0], pieces=3)] == [
+        (1, 601),
+        (601, 1201),
+        (1201, 1501),
+    ]
+
+
+def test_frames_wait_for_no_more_than_a_run() -> None:
+    finder = RunFinder(0.6, lowest=0.3)
+    for seen in range(1, 5000):
+        list(finder.add(np.full(1, 0.9, np.float32)))
+        assert seen - finder.settled <= MAX_RUN_GAPS

@@ -85,6 +85,17 @@ def test_a_gpu_that_is_not_there_is_named(workspace: Workspace) -> None:
         detector(LoomConfig(device="cuda"), workspace).setup()
 
 
+def test_weights_that_change_after_the_fingerprint_are_refused(tmp_path: Path, workspace: Workspace) -> None:
+    path = tmp_path / "transnetv2.pth"
+    torch.save(TransNetV2().state_dict(), path)
+    stage = detector(TransNetV2Config(weights=str(path)), workspace)
+    stage.setup()
+    known = stage.fingerprints()["weights"]
+    torch.save({"net": TransNetV2().state_dict()}, path)
+    with pytest.raises(ValueError, match=rf"transnetv2\.pth: the file changed .*sha256 was {known}, is "):
+        stage.setup()
+
+
 def test_official_layouts_run_from_a_file(tmp_path: Path, workspace: Workspace) -> None:
     """Random weights: what counts is that a checkpoint as it is released goes all the way to shots."""
     make_video(tmp_path / "film.mp4", seed=1, shots=2)

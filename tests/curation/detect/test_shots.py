@@ -9,7 +9,8 @@ import numpy as np
 from curation.detect.shots import ShotBuilder, shots_between
 from curation.detect.transitions import Settled, Transition
 from curation.media.sandbox import DecodedFrame
-from curation.records import AudioStream, Extent, Shot, SourceVideo, VideoStream
+from curation.records import Extent, Shot, SourceVideo
+from tests.sources import source_video, video_stream
 
 PTS = [100, 200, 310, 400, 520, 600, 700, 810]
 
@@ -23,31 +24,8 @@ def frames(pts: Sequence[int], levels: Sequence[int] | None = None) -> list[Deco
     ]
 
 
-def _source(time_base: str = "1/1000", fps: float = 10.0) -> SourceVideo:
-    return SourceVideo(
-        video_id="v",
-        input_id="i",
-        uri="u",
-        size_bytes=1,
-        container="matroska",
-        duration_s=1.0,
-        num_video_streams=1,
-        video=VideoStream(
-            index=3,
-            codec="h264",
-            width_px=64,
-            height_px=64,
-            fps=fps,
-            time_base=time_base,
-            start_pts=100,
-            rotation_deg=0,
-            pixel_format="yuv420p",
-            bit_depth=8,
-        ),
-        audio=AudioStream(index=1, codec="aac", sample_rate_hz=48000, channels=2),
-        licence=None,
-        title=None,
-    )
+def _source(fps: float = 10.0) -> SourceVideo:
+    return source_video(video=video_stream(index=3, fps=fps, start_pts=100))
 
 
 def test_shots_leave_out_the_frames_of_a_transition() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from curation.detect.fades import MAX_FLAT_FRAMES
 from curation.detect.transitions import Transition
 from curation.detect.witness import Witness
 
@@ -57,3 +58,20 @@ def test_a_fade_to_black_waits_for_what_follows() -> None:
     list(witness.watch([SECOND] * 10))
     report = witness.settle(55, [])
     assert (report.frames, list(report.transitions)) == (55, [item])
+
+
+def test_a_fade_to_black_waits_only_so_long() -> None:
+    witness = Witness()
+    item = gradual(15, 25)
+    list(witness.watch([FIRST] * 20 + [BLACK] * (MAX_FLAT_FRAMES + 4)))
+    assert witness.settle(3000, [item]).frames == 15
+    list(witness.watch([BLACK]))
+    report = witness.settle(3001, [])
+    assert (report.frames, list(report.transitions)) == (3001, [item])
+    assert list(witness.finish().transitions) == []
+
+
+def test_what_is_decided_does_not_hang_on_how_far_frames_are_read_ahead() -> None:
+    item = gradual(15, 25)
+    for flat, expected in ((MAX_FLAT_FRAMES + 4, []), (MAX_FLAT_FRAMES + 5, [item])):
+        assert kept([FIRST] * 20 + [BLACK] * flat, item) == expected

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from curation.base.workspace import Workspace
 from curation.embedding.choice import ImageEmbedderConfig, image_embedder
-from curation.embedding.clip_model import ClipModel, ClipModelConfig
+from curation.embedding.clip_model import ClipModelConfig
 from curation.embedding.colours import ColourLayoutConfig
 from curation.embedding.records import ClipEmbedding
 from curation.embedding.stage import EmbedClips, EmbedConfig
@@ -127,10 +127,10 @@ def test_devices_and_batch_sizes_are_no_part_of_what_comes_out() -> None:
 
 def test_without_transformers_the_message_names_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
-    embedder = ClipModel(ClipModelConfig(model="/models/b"))
+    embedder = image_embedder(ClipModelConfig(model="/models/b"))
     with pytest.raises(ValueError, match="'/models/b' needs the package transformers"):
         embedder.setup()
-    with pytest.raises(ValueError, match="pip install transformers"):
+    with pytest.raises(ValueError, match=r"pip install transformers\), or choose kind: colours"):
         embedder.fingerprint()
 
 
@@ -178,7 +178,7 @@ def stub(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dic
 
 
 def test_a_clip_model_gives_unit_vectors_in_calls_of_a_size(stub: dict[str, Any]) -> None:
-    embedder = ClipModel(ClipModelConfig(model="a/b", revision=COMMIT, images_per_call=2))
+    embedder = image_embedder(ClipModelConfig(model="a/b", revision=COMMIT, images_per_call=2))
     embedder.setup()
     images = np.stack([np.full((4, 6, 3), colour, np.uint8) for colour in ((9, 0, 0), (0, 8, 0), (3, 4, 0))])
     expected = np.array([[1, 0, 0], [0, 1, 0], [0.6, 0.8, 0]], np.float32)
@@ -191,8 +191,8 @@ def test_a_clip_model_gives_unit_vectors_in_calls_of_a_size(stub: dict[str, Any]
 
 def test_offline_nothing_is_fetched(stub: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    ClipModel(ClipModelConfig(model="a/b", revision=COMMIT)).setup()
-    ClipModel(ClipModelConfig(model="/folder")).setup()
+    image_embedder(ClipModelConfig(model="a/b", revision=COMMIT)).setup()
+    image_embedder(ClipModelConfig(model="/folder")).setup()
     assert stub["a/b"]["local_files_only"]
     assert stub["/folder"]["local_files_only"]
     assert "revision" not in stub["/folder"]
@@ -200,14 +200,14 @@ def test_offline_nothing_is_fetched(stub: dict[str, Any], monkeypatch: pytest.Mo
 
 def test_a_model_that_is_not_there_is_named(stub: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"'/none/b' cannot be loaded: .*config\.json"):
-        ClipModel(ClipModelConfig(model="/none/b")).setup()
+        image_embedder(ClipModelConfig(model="/none/b")).setup()
 
 
 def test_the_bytes_of_a_folder_decide_the_stage_key(
     stub: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("curation.embedding.clip_model.importlib.metadata.version", lambda name: "1")
-    embedder = ClipModel(ClipModelConfig(model=str(tmp_path)))
+    monkeypatch.setattr("curation.pretrained.importlib.metadata.version", lambda name: "1")
+    embedder = image_embedder(ClipModelConfig(model=str(tmp_path)))
     with pytest.raises(ValueError, match=r"no \.safetensors file"):
         embedder.fingerprint()
     (tmp_path / "model.safetensors").write_bytes(b"one")

@@ -15,10 +15,10 @@ from safetensors.numpy import save_file
 
 from curation.base.workspace import Workspace
 from curation.embedding.clip_model import ClipModel
-from curation.filters import classifier
 from curation.filters.config import FiltersConfig
 from curation.filters.linear_head import LinearHead
 from curation.filters.stages import filter_stages
+from curation.pretrained import Pretrained
 from curation.records import CutClip
 from tests.curation.filters.made import made, score_of, stage_of
 
@@ -59,7 +59,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Brightness:
         assert all(image.dtype == np.uint8 and image.shape[-1] == 3 for image in images)
         return {"pixel_values": torch.stack([torch.from_numpy(image) / 255 for image in images])}
 
-    monkeypatch.setattr(classifier, "load_classifier", lambda config: (processor, made_up))
+    monkeypatch.setattr(Pretrained, "load", lambda self, auto_class, device: (processor, made_up))
     return made_up
 
 
@@ -175,6 +175,23 @@ def test_without_transformers_the_message_names_package_and_model(
     for call in (stage.setup, stage.key):
         with pytest.raises(ValueError, match="'/models/nsfw' needs the package transformers"):
             call()
+
+
+@pytest.mark.parametrize(
+    ("name", "section"),
+    [
+        ("safety", {"classifier": {"model": "/models/none"}, "unsafe_labels": ["nsfw"]}),
+        ("aesthetics", {"kind": "clip", "images": {"model": "/models/none"}, "head": "head"}),
+    ],
+)
+def test_a_model_that_cannot_be_had_is_no_reason_to_choose_an_embedding(
+    name: str, section: dict[str, Any], workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_file({"weight": np.zeros((1, 3), np.float32)}, "head")
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(ValueError, match=r"'/models/none' needs .*, or take the filter out of the config"):
+        stage_of(name, workspace, **section)
 
 
 def test_a_gpu_is_reserved_where_one_is_asked_for(workspace: Workspace) -> None:

@@ -11,10 +11,10 @@ import pytest
 
 from curation.base.records import from_arrow, to_arrow
 from curation.base.workspace import Workspace
-from curation.fingerprint.frames import even_frames
 from curation.fingerprint.phash import hashes_of
 from curation.fingerprint.records import Fingerprint
 from curation.fingerprint.stage import FingerprintConfig, Fingerprinter
+from curation.media.encoded import luma_even
 from curation.media.ffmpeg import ffmpeg_binary
 from tests.curation.dedup.clips import clip_of_bytes, clip_of_frames, encode
 
@@ -38,7 +38,7 @@ def footage(seed: int, count: int = 30, width: int = 320, height: int = 180) -> 
 
 
 def fingerprint(mp4: bytes, duration_s: float = 3.0) -> np.ndarray:
-    return np.array(hashes_of(even_frames(mp4, 8, duration_s)), np.int64)
+    return np.array(hashes_of(luma_even(mp4, 8, duration_s)), np.int64)
 
 
 def distance(a: np.ndarray, b: np.ndarray) -> float:
@@ -127,7 +127,7 @@ def _excerpt(source: Path, folder: Path, graph: str, crf: int) -> np.ndarray:
 
 def test_frames_are_the_ones_shown_in_the_middles_of_equal_parts() -> None:
     levels = [np.full((32, 32, 3), 8 * number, np.uint8) for number in range(30)]
-    means = [float(frame.mean()) for frame in even_frames(encode(levels, crf=1), 5, 3.0)]
+    means = [float(frame.mean()) for frame in luma_even(encode(levels, crf=1), 5, 3.0)]
     # Middles of parts of 0.6 s lie at frames 3, 9, 15, 21, 27.
     assert means == pytest.approx([8 * number for number in (3, 9, 15, 21, 27)], abs=2)
 

@@ -18,37 +18,15 @@ from curation.detect.cuts import differences
 from curation.media.limits import DEFAULT_LIMITS
 from curation.media.sandbox import DecodedFrame, Sandbox
 from curation.probe import Probe, ProbeConfig
-from curation.records import Extent, Input, PlannedClip, Shot, SourceVideo, VideoStream
+from curation.records import Extent, Input, PlannedClip, Shot, SourceVideo
 from curation.stitch.config import StitchConfig
 from curation.stitch.stage import Stitch
+from tests.sources import source_video
 
 FRAME_PTS = 40
 """At 1/1000 s this is 25 frames per second."""
 
-SOURCE = SourceVideo(
-    video_id="v",
-    input_id="i",
-    uri="/nowhere/film.mp4",
-    size_bytes=1,
-    container="mov",
-    duration_s=100.0,
-    num_video_streams=1,
-    video=VideoStream(
-        index=0,
-        codec="h264",
-        width_px=320,
-        height_px=180,
-        fps=25.0,
-        time_base="1/1000",
-        start_pts=0,
-        rotation_deg=0,
-        pixel_format="yuv420p",
-        bit_depth=8,
-    ),
-    audio=None,
-    licence=None,
-    title=None,
-)
+SOURCE = source_video()
 
 
 def picture(scene: int) -> bytes:

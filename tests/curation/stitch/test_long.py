@@ -127,7 +127,10 @@ def test_a_source_that_is_not_what_the_detector_saw_is_rejected(
 class OtherAfterSeeking(Sandbox):
     """Times of frames that depend on where decoding began."""
 
+    from_start = 0
+
     def frames(self, *args: Any, start_pts: int | None = None, **kwargs: Any) -> MediaStream[DecodedFrame]:
+        self.from_start += start_pts is None
         return super().frames(*args, start_pts=None if start_pts is None else start_pts + 1, **kwargs)
 
 
@@ -139,6 +142,20 @@ def test_frames_that_a_seek_loses_are_decoded_from_the_start(
     assert extent is not None
     timeline = Footage(source, workspace, OtherAfterSeeking(DEFAULT_LIMITS)).timeline(extent)
     assert list(timeline.frame_pts) == [frame.pts for frame in frames[60:]]
+
+
+def test_one_decode_from_the_start_serves_all_that_a_seek_loses(
+    source: SourceVideo, workspace: Workspace
+) -> None:
+    frames = decoded(source)
+    extents = [shot.lit for shot in shots_at(source, frames, [30, 60, 90])]
+    sandbox = OtherAfterSeeking(DEFAULT_LIMITS)
+    footage = Footage(source, workspace, sandbox)
+    expected = Footage(source, workspace, Sandbox(DEFAULT_LIMITS))
+    for extent in extents:
+        assert extent is not None
+        assert footage.timeline(extent) == expected.timeline(extent)
+    assert sandbox.from_start == 1
 
 
 def test_the_last_frame_of_a_shot_is_found_however_long_it_is_shown(

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from curation.records import Extent
 from curation.stitch.pieces import equal_pieces, random_piece
@@ -76,3 +80,57 @@ def test_a_frame_shown_for_very_long_is_a_piece_of_its_own() -> None:
     assert sum(lengths) == 9160
     assert 9000 in lengths
     assert random_piece(extent_of(frame_pts, 9160), frame_pts, 3000, 500).end_pts == 9080
+
+
+def fewest(lengths: Sequence[int], max_pts: int) -> int:
+    """By filling each piece with frames until the next would be too much."""
+    count, room = 0, 0
+    for length in lengths:
+        if length > room:
+            count, room = count + 1, max_pts
+        room -= length
+    return count
+
+
+def check_pieces(lengths: Sequence[int], max_pts: int) -> list[int]:
+    """The lengths in pts of the pieces of a scene whose frames have these."""
+    bounds = [1234, *(1234 + int(end) for end in np.cumsum(lengths))]
+    pieces = equal_pieces(extent_of(bounds[:-1], bounds[-1]), bounds[:-1], max_pts)
+    assert pieces[0].start_pts == bounds[0]
+    assert pieces[-1].end_pts == bounds[-1]
+    for left, right in itertools.pairwise(pieces):
+        assert (left.end_pts, left.last_frame + 1) == (right.start_pts, right.start_frame)
+    for piece in pieces:
+        assert (piece.start_pts, piece.end_pts) == (bounds[piece.start_frame], bounds[piece.last_frame + 1])
+        assert piece.end_pts - piece.start_pts <= max_pts or piece.start_frame == piece.last_frame
+    assert len(pieces) == fewest(lengths, max_pts)
+    return [piece.end_pts - piece.start_pts for piece in pieces]
+
+
+RATES = [
+    Fraction(30000, 1001),
+    Fraction(24000, 1001),
+    Fraction(60000, 1001),
+    *map(Fraction, (25, 24, 30, 50)),
+]
+
+
+@settings(deadline=None)
+@given(st.sampled_from(RATES), st.integers(200, 3000), st.integers(1, 40_000))
+def test_whole_frames_decide_how_many_pieces_there_are(rate: Fraction, frames: int, max_ms: int) -> None:
+    """Of a constant rate, no two pieces differ by more than a frame."""
+    num_pts = rate.denominator
+    max_pts = max(num_pts, max_ms * rate.numerator // 1000)
+    lengths = check_pieces([num_pts] * frames, max_pts)
+    assert max(lengths) - min(lengths) <= num_pts
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from([1, 16, 17, 33, 40, 100, 250, 9000]), min_size=1), st.integers(1, 1200))
+def test_no_piece_of_any_frames_is_too_long_but_a_single_one(lengths: list[int], max_pts: int) -> None:
+    check_pieces(lengths, max_pts)
+
+
+def test_a_scene_of_many_pieces_at_an_odd_rate_loses_nothing() -> None:
+    """At 30000/1001 frames per second 2.5 s are 74.9 frames: pieces of 75 would be rejected."""
+    assert max(check_pieces([1001] * 7480, 75_000)) == 74 * 1001

@@ -21,10 +21,11 @@ from curation.base.media_store import MediaRef
 from curation.base.records import Record, to_arrow
 from curation.base.rejects import Reason, Rejected
 from curation.records import Clip, CutClip, DuplicateOf, Frame, PlannedClip, Score, Shot, SourceVideo
-from pipelines.report.data import FilterLimits, RunFacts, Training
+from pipelines.report.data import FilterLimits, ReportData, RunFacts, Training
+from pipelines.report.gather import gather
 from pipelines.report.run_records import projection
 from shards.records import DatasetManifest, Sample, SampleMember, ShardFile
-from tests.pipelines.report_records import (
+from tests.pipelines.report.records import (
     admitted,
     captions_of,
     cut_clip,
@@ -38,7 +39,7 @@ from tests.pipelines.report_records import (
     sha256,
     shard_file,
     shot,
-    source_video,
+    source,
 )
 
 OUTPUTS: Mapping[str, type[Record]] = {
@@ -117,7 +118,7 @@ def made_up_run(num_videos: int = 4, clips_per_video: int = 5, pictures: Sequenc
     short and a blurred clip."""
     run = Run(files=num_videos + 3)
     for v in range(num_videos):
-        video = source_video(v)
+        video = source(v)
         run.add(video)
         for c in range(clips_per_video):
             _add_clip(run, video, v, c, clips_per_video, pictures)
@@ -251,3 +252,7 @@ def _frames(run: Run, plan: PlannedClip, pictures: Sequence[np.ndarray]) -> Iter
         ref = MediaRef(form=f"frame_{f:03d}", sha256=sha256(data), size_bytes=len(data), path=path, offset=0)
         time_s = round((plan.end_s - plan.start_s) * (f + 0.5) / len(pictures), 3)
         yield Frame(time_s=time_s, width_px=640, height_px=360, media=ref)
+
+
+def data_of(run: Run, **options: object) -> ReportData:
+    return gather(run.facts, run, run.read_media, training=TRAINING, **options)  # type: ignore[arg-type]

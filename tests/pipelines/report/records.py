@@ -34,9 +34,9 @@ from curation.records import (
     Score,
     Shot,
     SourceVideo,
-    VideoStream,
 )
 from shards.records import Sample, ShardFile
+from tests.sources import source_video, video_stream
 
 VIDEO_LINES = (
     ("The clip lasts {d:.1f} seconds at 24 frames per second.", 1.0),
@@ -57,30 +57,15 @@ SPEECH_LINES = (
 )
 
 
-def source_video(v: int) -> SourceVideo:
+def source(v: int) -> SourceVideo:
     names = ("harbour_walk.mp4", "interview take 2.mov", "night-drive.mkv", "lecture.webm")
-    stream = VideoStream(
-        index=0,
-        codec="h264",
-        width_px=1280,
-        height_px=720,
-        fps=24.0,
-        time_base="1/12288",
-        start_pts=0,
-        rotation_deg=0,
-        pixel_format="yuv420p",
-        bit_depth=8,
-    )
-    return SourceVideo(
+    return source_video(
         video_id=hash_id("video", v),
         input_id=f"input{v}",
         uri=f"/data/raw/{v:03d}_{names[v % 4]}",
         size_bytes=10**7,
-        container="mov",
         duration_s=40.0 + v,
-        num_video_streams=1,
-        video=stream,
-        audio=None,
+        video=video_stream(width_px=1280, height_px=720, fps=24.0, time_base="1/12288"),
         licence="CC-BY 4.0" if v % 2 else None,
         title="A walk" if v % 2 else None,
     )
@@ -147,6 +132,7 @@ def cut_clip(plan: PlannedClip, frames: Sequence[Frame]) -> CutClip:
         height_px=256,
         frame_times_s=(0.0,),
         keyframes=(0,),
+        mode="exact",
         video=media,
         audio=None,
         frames=tuple(frames),
