@@ -42,6 +42,7 @@ def clip_at(start_s: float, end_s: float, name: str = "clip") -> Clip:
         height_px=64,
         frame_times_s=(0.0,),
         keyframes=(0,),
+        mode="exact",
         video=media,
         audio=None,
         frames=(),
