@@ -1,9 +1,10 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo test test-vllm lint clean
 
 help:
 	@echo "make demo    render a few videos, curate them, train on the shards, write a report (demo/)"
 	@echo "make test    run all tests"
+	@echo "make test-vllm  captioning against a real vLLM, in an environment of its own (x86-64 Linux)"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make setup   create .venv and install (the others do it, too); PYTHON=python3.12 chooses the interpreter"
 	@echo "make clean   remove .venv, demo/ and caches"
@@ -19,6 +20,11 @@ test:
 	@sh tools/setup.sh dev
 	@.venv/bin/python tools/run_tests.py
 
+test-vllm:
+	@sh tools/setup.sh dev
+	@sh tools/setup_vllm.sh
+	@.venv/bin/python tools/run_tests.py vllm
+
 lint:
 	@sh tools/setup.sh dev
 	@.venv/bin/ruff check .
@@ -27,5 +33,5 @@ lint:
 	@.venv/bin/lint-imports
 
 clean:
-	rm -rf .venv demo dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-vllm demo dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -150,7 +150,8 @@ def _plan(source: SourceVideo, shot: Shot, following: Shot | None) -> PlannedCli
     last_frame = following.start_frame - 1 if following else shot.last_frame
     name = clip_id(source.video_id, shot.stream, shot.start_pts, end_pts, shot.time_base)
     return PlannedClip(
-        clip_id=name, video_id=source.video_id, shot_ids=(shot.shot_id,), stream=shot.stream,
+        clip_id=name, video_id=source.video_id, shot_ids=(shot.shot_id,), shot_start_pts=(shot.start_pts,),
+        stream=shot.stream,
         start_pts=shot.start_pts, end_pts=end_pts, time_base=shot.time_base, start_s=shot.start_s,
         end_s=shot.end_s, start_frame=shot.start_frame, last_frame=last_frame, motion=shot.motion,
     )  # fmt: skip

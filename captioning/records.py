@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from curation.base.records import Part, Record, untracked
+from curation.records import NamedScore
 
 
 class Modality(StrEnum):
@@ -63,12 +64,42 @@ class Segment(Part):
     confidence: float
 
 
+class DoubtReason(StrEnum):
+    """Why speech was not written down."""
+
+    TOO_SHORT = "too_short"
+    NO_WORDS = "no_words"
+    FEW_WORDS = "few_words"
+    MANY_WORDS = "many_words"
+    LITTLE_SPEECH = "little_speech"
+    UNLIKELY = "unlikely"
+    NO_SPEECH = "no_speech"
+    COMPRESSIBLE = "compressible"
+    LOOP = "loop"
+    KNOWN_PHRASE = "known_phrase"
+    BROKEN_OFF = "broken_off"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubt(Part):
+    """A stretch in which somebody seems to speak, and whose words are not told since they may be made up.
+
+    Times are those of the segments beside it. `detail` holds the figures behind the reason, never words.
+    """
+
+    start_s: float
+    end_s: float
+    reason: DoubtReason
+    detail: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Transcript(Record):
     """What is said in a source, recognised once and later sliced to its clips.
 
-    `language` is an ISO 639-1 code, or None where nothing is said. `segments` are single words or
-    short phrases in order of time.
+    `language` is an ISO 639-1 code, or None where nothing is said or nobody knows. `segments` are single
+    words or short phrases in order of time; `uncertain` is the speech that was left out.
     """
 
     TABLE: ClassVar[str] = "transcripts"
@@ -77,6 +108,7 @@ class Transcript(Record):
     language: str | None
     speech_spans: tuple[Span, ...]
     segments: tuple[Segment, ...]
+    uncertain: tuple[Doubt, ...]
     provenance: Provenance = untracked()
 
     @property
@@ -89,9 +121,20 @@ class Transcript(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Translation(Part):
+    """The lines of a caption in another language, one for each line and with its time and confidence."""
+
+    language: str
+    segments: tuple[Segment, ...]
+    provenance: Provenance = untracked()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Caption(Record):
     """What one captioner says of a clip. `text` joins the segments; both are empty where there is
-    nothing to say (a silent clip has an empty speech caption)."""
+    nothing to say (a silent clip has an empty speech caption). `text` and `segments` are always in
+    `language`; `translation` stands beside them where one was asked for. `uncertain` is speech of the
+    clip that was left out."""
 
     TABLE: ClassVar[str] = "captions"
 
@@ -101,6 +144,8 @@ class Caption(Record):
     text: str
     segments: tuple[Segment, ...]
     confidence: float
+    uncertain: tuple[Doubt, ...] = ()
+    translation: Translation | None = None
     provenance: Provenance = untracked()
 
     @property
@@ -152,9 +197,40 @@ class FusionKind(StrEnum):
     AVS = "AVS"
 
 
+FULLEST_FIRST = (FusionKind.AVS, FusionKind.AV, FusionKind.V, FusionKind.A, FusionKind.S)
+"""The order in which readers take fused captions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dropped(Part):
+    """A sentence that a model wrote and that is not in the text: the lines it cited, what the checks found
+    wrong with it, and the draft (1 or 2) it stood in."""
+
+    text: str
+    lines: tuple[str, ...]
+    problems: tuple[str, ...]
+    draft: int
+
+
+class Wording(StrEnum):
+    """How a fused text came to be: `joined` from its lines without a model; `written` by a model, every
+    claim supported; `rewritten` by it once, after claims were dropped; `joined_instead`, as the second draft
+    was not supported either, or no answer could be used."""
+
+    JOINED = "joined"
+    WRITTEN = "written"
+    REWRITTEN = "rewritten"
+    JOINED_INSTEAD = "joined_instead"
+
+
 @dataclass(frozen=True, kw_only=True)
 class FusedCaption(Record):
-    """One text from several captions, every claim of which cites numbered source lines."""
+    """One text from several captions, every claim of which cites numbered source lines.
+
+    `support_rate` is the share (0..1) of the first draft's claims that the checks let pass, `coverage` the
+    share of the source lines whose facts are in the text; `omitted` are the others. `dropped` is what drafts
+    said beyond the evidence.
+    """
 
     TABLE: ClassVar[str] = "fused_captions"
 
@@ -163,6 +239,11 @@ class FusedCaption(Record):
     text: str
     sources: tuple[SourceLine, ...]
     claims: tuple[Claim, ...]
+    wording: Wording
+    support_rate: float
+    coverage: float
+    omitted: tuple[str, ...]
+    dropped: tuple[Dropped, ...]
     provenance: Provenance = untracked()
 
     @property
@@ -172,3 +253,24 @@ class FusedCaption(Record):
     @property
     def parent_ids(self) -> tuple[str, ...]:
         return (self.clip_id,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionGate(Record):
+    """What was measured of a clip's fullest fused caption, and which gates it did not pass (none: it may be
+    packed). `kinds` are the clip's fused captions, the fullest first."""
+
+    TABLE: ClassVar[str] = "caption_gates"
+
+    clip_id: str
+    kinds: tuple[FusionKind, ...]
+    scores: tuple[NamedScore, ...]
+    failed: tuple[str, ...]
+
+    @property
+    def record_id(self) -> str:
+        return self.clip_id
+
+    @property
+    def parent_ids(self) -> tuple[str, ...]:
+        return tuple(f"{self.clip_id}:{kind}" for kind in self.kinds)

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from curation.base.config import Config, operational
+from curation.base.config import Config
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _PACKAGES = ("pillow", "torch", "transformers")
@@ -28,7 +28,6 @@ class PretrainedConfig(Config):
     revision: str | None = Field(
         None, description="The commit of a model on the hub, 40 hex digits; none for a folder"
     )
-    images_per_call: int = operational(32, ge=1, le=4096, description="Pictures in one call of the model")
 
     @model_validator(mode="after")
     def _pinned(self) -> PretrainedConfig:
@@ -50,7 +49,7 @@ class PretrainedConfig(Config):
 
 
 class Pretrained:
-    """An image model through `transformers`, known before it is loaded.
+    """A model through `transformers`, known before it is loaded.
 
     Only safetensors are read, and code beside the weights is never run. With HF_HUB_OFFLINE=1, or from a
     folder, the network is not used.
@@ -84,6 +83,19 @@ class Pretrained:
         Raises:
             ValueError: transformers is not installed, the model cannot be loaded, or there is no GPU.
         """
+        processor = self._part("AutoImageProcessor", "preprocessor_config.json")
+        return processor, self.model(auto_class, device)
+
+    def model(self, auto_class: str, device: str) -> Any:
+        """The model alone, likewise."""
+        loaded = self._part(auto_class, "safetensors", use_safetensors=True)
+        return loaded.eval().to(self._device(device))
+
+    def tokenizer(self) -> Any:
+        """What cuts texts into the model's tokens."""
+        return self._part("AutoTokenizer", "a tokenizer")
+
+    def _part(self, auto_class: str, needs: str, **options: Any) -> Any:
         transformers = self._transformers()
         where: dict[str, Any] = {
             "trust_remote_code": False,
@@ -92,18 +104,13 @@ class Pretrained:
         if self._config.revision is not None:
             where["revision"] = self._config.revision
         try:
-            processor = transformers.AutoImageProcessor.from_pretrained(self._config.model, **where)
-            model = getattr(transformers, auto_class).from_pretrained(
-                self._config.model, use_safetensors=True, **where
-            )
+            return getattr(transformers, auto_class).from_pretrained(self._config.model, **where, **options)
         except (OSError, ValueError) as error:
             said = str(error).splitlines()[0] if str(error) else repr(error)
             raise ValueError(
-                f"{self.name} cannot be loaded: {said}. Give a folder with config.json, "
-                "preprocessor_config.json and safetensors, or fetch the model before you go offline, or "
-                f"{self._instead}."
+                f"{self.name} cannot be loaded: {said}. Give a folder with config.json and {needs}, or fetch "
+                f"the model before you go offline, or {self._instead}."
             ) from error
-        return processor, model.eval().to(self._device(device))
 
     def _device(self, device: str) -> str:
         import torch

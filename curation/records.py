@@ -149,6 +149,7 @@ class PlannedClip(Record):
 
     `start_frame` and `last_frame` count decoded frames of the source from 0, both included. `motion` is
     that of its shots, weighted by their length; of a piece of a long scene, that of its own frames.
+    `shot_start_pts` are the pts at which its shots begin in it.
     """
 
     TABLE: ClassVar[str] = "planned_clips"
@@ -156,6 +157,7 @@ class PlannedClip(Record):
     clip_id: str
     video_id: str
     shot_ids: tuple[str, ...]
+    shot_start_pts: tuple[int, ...]
     stream: int
     start_pts: int
     end_pts: int

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from captioning.audio.measured import MeasuredAudioCaptioner
-from captioning.fusion.template import TemplateFusion
-from captioning.speech.pocketsphinx import PocketsphinxTranscriber
+from captioning.audio.kinds import audio_captioner
+from captioning.fusion.kinds import fusion
+from captioning.gates.stage import Gates
+from captioning.speech.kinds import transcriber
 from captioning.speech.slices import SpeechCaptions
-from captioning.video.measured import MeasuredVideoCaptioner
+from captioning.video.kinds import video_captioner
 from curation.base.workspace import Workspace
 from curation.cut.stage import Cut
 from curation.dedup.stage import dedup
@@ -58,14 +59,14 @@ def build(config: PipelineConfig, workspace: Workspace) -> Dag:
                 Admit(curation.filters, workspace),
                 {"clips": "cut", **{each.filter: each.name for each in filters}},
             ),
-            Node(MeasuredVideoCaptioner(captioning.video, workspace, limits), {"input": "admit"}),
-            Node(MeasuredAudioCaptioner(captioning.audio, workspace), {"input": "admit"}),
-            Node(PocketsphinxTranscriber(captioning.speech, workspace, limits), {"input": "probe"}),
+            Node(video_captioner(captioning.video, workspace, limits), {"input": "admit"}),
+            Node(audio_captioner(captioning.audio, workspace), {"input": "admit"}),
+            Node(transcriber(captioning.speech, workspace, limits), {"input": "probe"}),
             Node(
                 SpeechCaptions(captioning.slices, workspace), {"clips": "admit", "transcript": "transcribe"}
             ),
             Node(
-                TemplateFusion(captioning.fusion, workspace),
+                fusion(captioning.fusion, workspace),
                 {
                     "clips": "admit",
                     "video": "caption_video",
@@ -73,6 +74,7 @@ def build(config: PipelineConfig, workspace: Workspace) -> Dag:
                     "speech": "caption_speech",
                 },
             ),
+            Node(Gates(captioning.gates, workspace), {"fused": "fuse", "clips": "admit"}),
             *(Node(each, {"input": "admit"}) for each in looks),
             Node(duplicates, {name: likeness[name] for name in duplicates.inputs}),
             Node(
@@ -83,6 +85,7 @@ def build(config: PipelineConfig, workspace: Workspace) -> Dag:
                     "captions_audio": "caption_audio",
                     "captions_speech": "caption_speech",
                     "fused": "fuse",
+                    "gates": "gate",
                     "duplicates": "dedup",
                     "sources": "probe",
                 },

@@ -6,10 +6,15 @@ from typing import Literal
 
 from pydantic import Field
 
+from captioning.audio.kinds import AudioConfig
 from captioning.audio.measured import MeasuredAudioConfig
+from captioning.fusion.kinds import AnyFusionConfig
 from captioning.fusion.template import TemplateFusionConfig
+from captioning.gates.config import GatesConfig
+from captioning.speech.kinds import SpeechKindConfig
 from captioning.speech.pocketsphinx import PocketsphinxConfig
 from captioning.speech.slices import SpeechCaptionsConfig
+from captioning.video.kinds import VideoConfig
 from captioning.video.measured import MeasuredVideoConfig
 from curation.base.config import Config, operational
 from curation.cut.config import CutConfig
@@ -45,13 +50,14 @@ class CurationConfig(Config):
 class CaptioningConfig(Config):
     """What is seen, heard and said, and the caption that brings it together."""
 
-    video: MeasuredVideoConfig = Field(MeasuredVideoConfig(), description="Captions of what is seen.")
-    audio: MeasuredAudioConfig = Field(MeasuredAudioConfig(), description="Captions of what is heard.")
-    speech: PocketsphinxConfig = Field(PocketsphinxConfig(), description="Recognition of what is said.")
+    video: VideoConfig = Field(MeasuredVideoConfig(), description="Captions of what is seen.")
+    audio: AudioConfig = Field(MeasuredAudioConfig(), description="Captions of what is heard.")
+    speech: SpeechKindConfig = Field(PocketsphinxConfig(), description="Recognition of what is said.")
     slices: SpeechCaptionsConfig = Field(
         SpeechCaptionsConfig(), description="How a source's words become captions of its clips."
     )
-    fusion: TemplateFusionConfig = Field(TemplateFusionConfig(), description="The fused caption.")
+    fusion: AnyFusionConfig = Field(TemplateFusionConfig(), description="The fused captions.")
+    gates: GatesConfig = Field(GatesConfig(), description="Which fused captions are good enough.")
 
 
 class ShardsConfig(Config):

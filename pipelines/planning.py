@@ -17,6 +17,7 @@ from pipelines.build import build
 from pipelines.config import PipelineConfig
 from pipelines.run_view import RunView
 from pipelines.scope import InputScope
+from pipelines.serving import server_problems, server_remarks
 
 OUTPUT_PER_INPUT = 1.2
 """Bytes of clips, frames, sound and shards per byte of input: about what re-encoding at 256 px and
@@ -37,7 +38,8 @@ class StagePlan:
 
 @dataclass
 class Plan:
-    """What was found. `problems` are what would make the run fail."""
+    """What was found. `problems` are what would make the run fail, `remarks` what might, and what is good to
+    know."""
 
     inputs: int
     input_bytes: int
@@ -46,6 +48,7 @@ class Plan:
     free_bytes: int | None
     stages: dict[str, StagePlan]
     problems: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -86,7 +89,8 @@ def plan(config: PipelineConfig, inputs: Sequence[str], output: str, limit: int 
             free_bytes=_free_bytes(workspace),
             stages=stages,
         )
-        result.problems += _problems(view, result)
+        result.problems += _problems(view, result) + server_problems(config)
+        result.remarks += server_remarks(config)
         return result
     finally:
         shutil.rmtree(workspace.scratch, ignore_errors=True)

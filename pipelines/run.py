@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from curation.base.lease import Lease
@@ -19,13 +20,14 @@ from curation.base.storage import is_local, join, normalise
 from curation.base.workspace import Workspace, remove_dead_scratch
 from curation.discover import find_inputs
 from pipelines.build import build
-from pipelines.config import ExecutionConfig, PipelineConfig
+from pipelines.config import PipelineConfig
 from pipelines.executors.base import Executor
 from pipelines.progress import Progress, make_progress
 from pipelines.reporting import write_report
 from pipelines.run_log import RunLog
 from pipelines.run_view import RunView
 from pipelines.runner import Runner, RunOutcome, Say
+from pipelines.serving import ServedExecutor, server_logs, unreachable_servers
 from pipelines.sweep import sweep
 
 if TYPE_CHECKING:
@@ -83,6 +85,8 @@ def run(
         StageFailed: a stage has a programming error.
     """
     started = time.monotonic()
+    if unreachable := unreachable_servers(config):
+        raise ValueError(unreachable[0])
     remove_dead_scratch(config.execution.scratch)
     found = find_inputs(inputs, exclude=[normalise(output)])
     workspace = Workspace.open(output, config.execution.scratch)
@@ -91,7 +95,8 @@ def run(
     shown = progress or make_progress()
     try:
         with _terminable(), Lease(workspace.storage) as lease, RunLog(workspace.storage) as log:
-            executor = _executor(config.execution, workspace, settings)
+            logs = server_logs(workspace.storage, log.run_id)
+            executor = ServedExecutor(config, partial(_executor, workspace), logs, say)
             runner = Runner(dag, workspace, executor, shown, log, say)
             saved = {"inputs": [normalise(path) for path in inputs], "limit": limit, "config": settings}
             try:
@@ -127,7 +132,7 @@ def summarise(view: RunView, outcome: RunOutcome, seconds: float, trained: Train
         inputs=counts["probe"].inputs,
         sources=counts["probe"].committed,
         clips=counts["admit"].outputs,
-        fused=counts["fuse"].outputs,
+        fused=counts["gate"].outputs,
         samples=manifest[0]["num_samples"] if manifest else 0,
         shards=manifest[0]["num_shards"] if manifest else 0,
         rejected=view.reject_reasons(),
@@ -143,24 +148,25 @@ def summarise(view: RunView, outcome: RunOutcome, seconds: float, trained: Train
     )
 
 
-def _executor(config: ExecutionConfig, workspace: Workspace, settings: dict[str, Any]) -> Executor:
+def _executor(workspace: Workspace, config: PipelineConfig) -> Executor:
+    execution = config.execution
     start = {
         "run_url": workspace.storage.url,
-        "scratch": config.scratch,
-        "config": settings,
+        "scratch": execution.scratch,
+        "config": config.model_dump(mode="json"),
         "builder": BUILDER,
     }
-    if config.executor == "ray":
+    if execution.executor == "ray":
         try:
             from pipelines.executors.ray import RayExecutor
         except ModuleNotFoundError as error:
             raise ValueError(
                 f"executor = ray needs the 'ray' extra ({error.name} is missing): pip install 'cliploom[ray]'"
             ) from None
-        return RayExecutor(start, config.ray_address)
+        return RayExecutor(start, execution.ray_address)
     from pipelines.executors.local import LocalExecutor
 
-    return LocalExecutor(config.workers or len(os.sched_getaffinity(0)), start, workspace)
+    return LocalExecutor(execution.workers or len(os.sched_getaffinity(0)), start, workspace)
 
 
 def _train(config: PipelineConfig, view: RunView, say: Say) -> TrainResult | None:

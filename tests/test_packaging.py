@@ -15,11 +15,19 @@ from typing import Any
 
 import pytest
 
-from tools.run_tests import SUITES, Suite, in_no_suite, run_suite
+from tools.install import WITHOUT_DEPENDENCIES
+from tools.run_tests import SUITES, Suite, chosen, in_no_suite, run_suite
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("curation", "captioning", "shards", "training", "pipelines")
 HEAVY = ("torch", "ray", "transformers", "cv2", "av", "pocketsphinx", "silero_vad", "imageio_ffmpeg")
+OPTIONAL = {
+    "ray": {"pipelines/executors/ray.py", "captioning/serve/ray_serve.py"},
+    "whisper": {"captioning/speech/whisper.py", "captioning/speech/whisper_weights.py"},
+    "faster_whisper": {"captioning/speech/faster_whisper.py"},
+    "huggingface_hub": {"captioning/serve/weights.py"},
+}
+"""What comes with an extra, and the files that may import it, each with a message where it is missing."""
 HELP_S = 0.3
 
 
@@ -62,7 +70,7 @@ def test_the_wheel_holds_every_source_file_and_the_licence(wheel: zipfile.ZipFil
     missing = {str(path.relative_to(ROOT)) for path in sources} - names
     assert not missing
     licences = {name.rsplit("/", 1)[1] for name in names if "/licenses/" in name}
-    assert licences == {"LICENSE", "NOTICE"}
+    assert licences == {"LICENSE", "NOTICE", "WORDNET-LICENSE.txt"}
     text = wheel.read(next(name for name in names if name.endswith("licenses/LICENSE"))).decode()
     assert "Apache License" in text
     assert "Version 2.0, January 2004" in text
@@ -120,7 +128,7 @@ def test_help_imports_little_and_takes_less_than_300_ms() -> None:
 
 
 def test_every_import_is_a_declared_dependency() -> None:
-    """What base packages import must come with `pip install .`; only the Ray executor may import ray."""
+    """What base packages import must come with `pip install .`, but for `OPTIONAL`."""
     names = {re.match(r"[\w.-]+", text)[0].lower() for text in project()["dependencies"]}
     names |= {"pydantic-core"}  # the half of pydantic that is written in Rust, always of one version with it
     owners = importlib.metadata.packages_distributions()
@@ -128,8 +136,8 @@ def test_every_import_is_a_declared_dependency() -> None:
     for source in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
         for module in imported_modules(source) - set(sys.stdlib_module_names) - set(PACKAGES):
             distributions = {name.lower().replace("_", "-") for name in owners.get(module, [module])}
-            ray_itself = module == "ray" and source.name == "ray.py"
-            if not distributions & names and not ray_itself:
+            optional = str(source.relative_to(ROOT)) in OPTIONAL.get(module, ())
+            if not distributions & names and not optional:
                 undeclared.add(f"{source.relative_to(ROOT)}: {module}")
     assert not undeclared
 
@@ -152,8 +160,30 @@ def test_constraints_pin_every_dependency() -> None:
     }
     wanted = [*project()["dependencies"], *project()["optional-dependencies"]["demo"]]
     wanted += [name for name in project()["optional-dependencies"]["dev"] if not name.startswith("cliploom")]
+    wanted += [name for bare in WITHOUT_DEPENDENCIES.values() for name in bare]
     names = {re.match(r"[\w.-]+", requirement)[0].lower().replace("_", "-") for requirement in wanted}
     assert not names - pinned
+
+
+@pytest.mark.parametrize(
+    ("extra", "package", "left_out"),
+    [(extra, *bare) for extra, packages in WITHOUT_DEPENDENCIES.items() for bare in packages.items()],
+)
+def test_what_is_installed_without_its_dependencies_has_the_others(
+    extra: str, package: str, left_out: tuple[str, ...]
+) -> None:
+    declared = {
+        re.match(r"[\w.-]+", text)[0].lower()
+        for text in importlib.metadata.requires(package) or ()
+        if "extra ==" not in text
+    }
+    ours = [*project()["dependencies"], *project()["optional-dependencies"][extra]]
+    names = {re.match(r"[\w.-]+", text)[0].lower() for text in ours}
+    assert set(left_out) <= declared
+    for name in declared - names - set(left_out):
+        # Such as tqdm, which others bring: it must be there, and pinned.
+        assert importlib.metadata.version(name)
+        assert re.search(rf"^{name}==", (ROOT / "constraints.txt").read_text(), re.MULTILINE), name
 
 
 def test_every_test_file_is_in_a_suite() -> None:
@@ -165,7 +195,12 @@ def test_suites_have_the_budgets_that_contributing_says_and_fit_in_45_minutes() 
     assert {name: float(budget) for name, budget in rows} == {
         suite.name: suite.budget_min for suite in SUITES
     }
-    assert sum(suite.budget_min for suite in SUITES) < 45
+    assert sum(suite.budget_min for suite in chosen([])) < 45
+
+
+def test_a_suite_on_request_runs_only_if_it_is_named() -> None:
+    assert "vllm" not in [suite.name for suite in chosen([])]
+    assert [suite.name for suite in chosen(["vllm", "base"])] == ["base", "vllm"]
 
 
 def test_a_suite_past_its_budget_is_stopped_and_says_so(tmp_path: Path) -> None:

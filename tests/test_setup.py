@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tools import install
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -84,3 +86,21 @@ def test_an_environment_of_another_place_is_made_anew(checkout: Path) -> None:
     (checkout / ".venv" / "checkout").write_text("/where/it/was/before")
     completed = set_up(checkout, f'case "$*" in *"venv --clear"*) exit 7;; esac\nexec {sys.executable} "$@"')
     assert completed.returncode == 7
+
+
+def test_what_drags_in_too_much_is_installed_last_and_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def pip(*arguments: str) -> subprocess.CompletedProcess[str]:
+        asked.append(arguments)
+        return subprocess.CompletedProcess(arguments, 0, "")
+
+    monkeypatch.setattr(install, "_pip", pip)
+    monkeypatch.setattr(install, "_has_torch", lambda: True)
+    install._install("demo")
+    install._install("dev")
+    assert asked == [
+        ("-c", "constraints.txt", "-e", ".[demo]"),
+        ("-c", "constraints.txt", "-e", ".[dev]"),
+        ("-c", "constraints.txt", "--no-deps", "openai-whisper"),
+    ]

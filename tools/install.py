@@ -18,11 +18,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-SIZES_MB = {"demo": (2_000, 600), "dev": (2_800, 800)}
+SIZES_MB = {"demo": (2_100, 600), "dev": (3_400, 920)}
 """On disk and to download: measured with torch's CPU build, x86-64 Linux, Python 3.11, constraints.txt."""
 CUDA_SIZES_MB = (4_000, 2_500)
 """What torch 2.13's usual Linux build and its CUDA libraries add: the download is the sum of the wheels'
 sizes less that of the CPU build, the size on disk an estimate from it."""
+WITHOUT_DEPENDENCIES = {"dev": {"openai-whisper": ("triton",)}}
+"""What is installed with an extra but without what it declares: by package, what of that is left out; the
+rest is in the extra. triton is 1 GB of compilers for GPUs, and whisper uses it on those only."""
 FAILED_BUILD = re.compile(r"Failed to build|Failed building|CMAKE_C_COMPILER|metadata-generation-failed")
 
 
@@ -66,7 +69,13 @@ def _install(extra: str) -> None:
             flush=True,
         )
         _announce(extra, with_cuda=True)
-    completed = _pip("-c", "constraints.txt", "-e", f".[{extra}]")
+    _install_packages("-e", f".[{extra}]")
+    if bare := WITHOUT_DEPENDENCIES.get(extra):
+        _install_packages("--no-deps", *bare)
+
+
+def _install_packages(*arguments: str) -> None:
+    completed = _pip("-c", "constraints.txt", *arguments)
     if completed.returncode == 0:
         return
     if FAILED_BUILD.search(completed.stdout) and not shutil.which("cc"):

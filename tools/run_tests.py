@@ -28,29 +28,32 @@ LAST_WORDS_S = 20
 
 @dataclass(frozen=True)
 class Suite:
-    """Tests that run together: what pytest is given, in how many processes, and for how long at most."""
+    """Tests that run together: what pytest is given, in how many processes, for how long at most, and whether
+    they wait to be named."""
 
     name: str
     paths: tuple[str, ...]
     budget_min: float
     processes: int = 2
     markers: str = "not ray"
+    on_request: bool = False
 
 
 SUITES = (
     Suite("packaging", ("tests/test_packaging.py", "tests/test_setup.py"), 1),
     Suite("base", ("tests/base",), 0.5),
     Suite("curation", ("tests/curation",), 9),
-    Suite("detector", ("tests/detector",), 6, processes=1),
-    Suite("captioning", ("tests/captioning",), 2),
+    Suite("detector", ("tests/detector",), 5, processes=1),
+    Suite("captioning", ("tests/captioning",), 5),
     Suite("shards", ("tests/shards",), 2),
     Suite("training", ("tests/training",), 3),
     Suite("engine", ("tests/engine",), 2.5),
-    Suite("pipelines", ("tests/pipelines",), 8),
+    Suite("pipelines", ("tests/pipelines",), 7),
     Suite("golden", ("tests/golden",), 1),
     Suite("docs", ("tests/docs",), 1),
     Suite("examples", ("tests/examples",), 2, processes=1),
-    Suite("ray", ("tests",), 4, processes=1, markers="ray"),
+    Suite("ray", ("tests",), 5, processes=1, markers="ray"),
+    Suite("vllm", ("tests/vllm",), 12, processes=1, on_request=True),
 )
 
 
@@ -78,7 +81,7 @@ class Result:
 
 
 def main(names: list[str]) -> int:
-    """Run the named suites, or all."""
+    """Run the named suites, or all but those that want to be named."""
     known = {suite.name: suite for suite in SUITES}
     if unknown := set(names) - set(known):
         print(f"no such suite: {', '.join(sorted(unknown))}. There are: {', '.join(known)}", file=sys.stderr)
@@ -86,13 +89,18 @@ def main(names: list[str]) -> int:
     if not names and (forgotten := in_no_suite()):
         print(f"{', '.join(forgotten)}: in no suite of tools/run_tests.py; add one", file=sys.stderr)
         return 2
-    results = [run_suite(suite) for suite in SUITES if not names or suite.name in names]
+    results = [run_suite(suite) for suite in chosen(names)]
     print("\n== closing lines")
     for result in results:
         print(result.line())
     total = sum((result.counts for result in results), Counter())
     print(f"===== {_closing(total, sum(result.seconds for result in results))} =====")
     return int(any(result.failed for result in results))
+
+
+def chosen(names: list[str]) -> list[Suite]:
+    """The suites named, or without names those that do not wait for it, in their order."""
+    return [suite for suite in SUITES if (suite.name in names if names else not suite.on_request)]
 
 
 def in_no_suite(folder: Path = ROOT / "tests", suites: Iterable[Suite] = SUITES) -> list[str]:

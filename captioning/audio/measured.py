@@ -31,7 +31,7 @@ class MeasuredAudioCaptioner(Map[Clip, Caption]):
     """Describes a clip's sound by one sentence per measured fact."""
 
     name: ClassVar[str] = "caption_audio"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     input: ClassVar[type[Clip]] = Clip
     output: ClassVar[type[Caption]] = Caption
     resources: ClassVar[Resources] = Resources(cpus=1.0, memory_bytes=512 << 20)

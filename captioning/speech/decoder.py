@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 import numpy as np
 
 from captioning.audio.silero import SAMPLE_RATE_HZ, Floats
+from captioning.speech.heard import Word
 
 LEVEL_RMS = 0.1
 """Level to which each piece is brought, so that quiet speech does not drown in 16-bit steps."""
@@ -15,20 +15,6 @@ MAX_ACTIVE_HMMS = 10000
 """A third of the default: as accurate on 83 words of real speech, a sixth faster."""
 _FILLER = re.compile(r"[<\[+]")
 _VARIANT = re.compile(r"\(\d+\)$")
-
-
-@dataclass(frozen=True)
-class Word:
-    """A recognised word; times in seconds from the first sample.
-
-    `confidence` is the word's posterior probability among the hypotheses that the decoder kept: how
-    sure it is of this word against others it knows, not how likely the word is right.
-    """
-
-    start_s: float
-    end_s: float
-    text: str
-    confidence: float
 
 
 class WordDecoder:

@@ -11,7 +11,7 @@ from captioning.audio.silero import SAMPLE_RATE_HZ, Floats
 from captioning.records import Span
 
 MAX_PIECE_S = 30.0
-"""Longest piece: a recogniser's memory and the reach of its normalisation stay bounded."""
+"""Longest piece with its padding: what Whisper hears at once (arXiv 2212.04356, section 2.2)."""
 MAX_GAP_S = 1.0
 """Speech is one piece across pauses up to this long: recognisers do better with context. Of 83 words of
 real speech pocketsphinx got 22 wrong with 1.0 s, 25 with 0.6 s, 31 with 0.3 s."""
@@ -23,7 +23,7 @@ ends is joined again."""
 TOUCHING_S = 0.1
 """Spans this close are one span, as for the detector itself."""
 
-_MAX_PIECE = round(MAX_PIECE_S * SAMPLE_RATE_HZ)
+_MAX_SPEECH = round((MAX_PIECE_S - 2 * PADDING_S) * SAMPLE_RATE_HZ)
 _MAX_GAP = round(MAX_GAP_S * SAMPLE_RATE_HZ)
 _PADDING = round(PADDING_S * SAMPLE_RATE_HZ)
 _DETECTION = round(DETECTION_S * SAMPLE_RATE_HZ)
@@ -33,21 +33,37 @@ _HOP = 400
 @dataclass(frozen=True)
 class Piece:
     """A stretch of speech: `samples` (float32 mono, 16 kHz) begin `start_s` seconds after the first
-    sample of the sound, `speech_s` seconds of them are speech."""
+    sample of the sound; `speech` are the spans of speech in them, in seconds from the piece's start."""
 
     start_s: float
     samples: Floats
-    speech_s: float
+    speech: tuple[Span, ...]
+
+    @property
+    def duration_s(self) -> float:
+        """Its length."""
+        return len(self.samples) / SAMPLE_RATE_HZ
+
+    @property
+    def speech_s(self) -> float:
+        """How much of it is speech."""
+        return sum(span.end_s - span.start_s for span in self.speech)
 
 
 @dataclass
 class _Draft:
-    """Speech, in sample numbers, that may still grow; `floor` is where its padding must begin."""
+    """Spans of speech, in sample numbers, to which more may come; `floor` is where padding must begin."""
 
-    start: int
-    end: int
+    spans: list[tuple[int, int]]
     floor: int
-    speech: int
+
+    @property
+    def start(self) -> int:
+        return self.spans[0][0]
+
+    @property
+    def end(self) -> int:
+        return self.spans[-1][1]
 
 
 class PieceCutter:
@@ -115,8 +131,8 @@ class PieceCutter:
 
     def _parts(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """A span in parts no longer than a piece, parted where it is quietest."""
-        while end - start > _MAX_PIECE:
-            middle = start + _quietest(self._at(start, start + _MAX_PIECE), _MAX_PIECE * 2 // 3)
+        while end - start > _MAX_SPEECH:
+            middle = start + _quietest(self._at(start, start + _MAX_SPEECH), _MAX_SPEECH * 2 // 3)
             yield start, middle
             start = middle
         yield start, end
@@ -124,13 +140,12 @@ class PieceCutter:
     def _grow(self, start: int, end: int) -> Iterator[Piece]:
         """Add speech to the piece that is open, or finish that one and open another."""
         draft = self._draft
-        if draft is not None and start - draft.end <= _MAX_GAP and end - draft.start <= _MAX_PIECE:
-            draft.end = end
-            draft.speech += end - start
+        if draft is not None and start - draft.end <= _MAX_GAP and end - draft.start <= _MAX_SPEECH:
+            draft.spans.append((start, end))
         else:
             yield from self._finish(start)
             floor = 0 if self._last_end is None else (self._last_end + start) // 2
-            self._draft = _Draft(start, end, floor, end - start)
+            self._draft = _Draft([(start, end)], floor)
         self._last_end = end
 
     def _finish(self, next_start: int | None) -> Iterator[Piece]:
@@ -142,7 +157,11 @@ class PieceCutter:
         end = draft.end + _PADDING
         if next_start is not None:
             end = min(end, (draft.end + next_start) // 2)
-        yield Piece(start / SAMPLE_RATE_HZ, self._at(start, end), draft.speech / SAMPLE_RATE_HZ)
+        speech = (
+            Span(start_s=(first - start) / SAMPLE_RATE_HZ, end_s=(last - start) / SAMPLE_RATE_HZ)
+            for first, last in draft.spans
+        )
+        yield Piece(start / SAMPLE_RATE_HZ, self._at(start, end), tuple(speech))
 
     def _at(self, start: int, end: int) -> Floats:
         return self._held[start - self._held_start : end - self._held_start]
@@ -154,6 +173,7 @@ class PieceCutter:
 
 def _quietest(samples: Floats, first: int) -> int:
     """The middle of the quietest tenth of a second at or after `first`."""
-    hops = samples[first : len(samples) // _HOP * _HOP].reshape(-1, _HOP)
+    num_hops = (len(samples) - first) // _HOP
+    hops = samples[first : first + num_hops * _HOP].reshape(-1, _HOP)
     power = np.convolve((hops.astype(np.float64) ** 2).mean(axis=1), np.ones(4), mode="valid")
     return first + (int(power.argmin()) + 2) * _HOP

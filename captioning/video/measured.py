@@ -36,7 +36,7 @@ class MeasuredVideoCaptioner(Map[Clip, Caption]):
     """
 
     name: ClassVar[str] = "caption_video"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     input: ClassVar[type[Clip]] = Clip
     output: ClassVar[type[Caption]] = Caption
     resources: ClassVar[Resources] = Resources(cpus=1.0, memory_bytes=512 << 20)

@@ -109,11 +109,15 @@ class SourceClips:
     def _rendering(self, clip: LocatedClip) -> Rendering:
         length_pts = clip.span.end_pts - clip.span.start_pts
         length_s = rules.duration(clip.span, clip.plan.time_base)
+        starts = {max(0, pts - clip.span.start_pts) for pts in clip.plan.shot_start_pts}
         return Rendering(
             span=clip.span,
             num_frames=clip.num_frames,
             gop_frames=max(1, round(clip.num_frames / (2 * length_s))),
             caption_targets=rules.caption_targets(
-                length_pts, length_pts // clip.num_frames, self._config.num_frames(float(length_s))
+                length_pts,
+                length_pts // clip.num_frames,
+                self._config.num_frames(float(length_s)),
+                sorted(start for start in starts if start < length_pts),
             ),
         )

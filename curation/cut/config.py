@@ -52,7 +52,12 @@ class CutConfig(Config):
         1.0, gt=0, le=60, description="Frames kept for captioners, per second of the clip"
     )
     min_frames: int = Field(3, ge=1, le=256, description="Fewest frames kept for captioners of a clip")
-    max_frames: int = Field(16, ge=1, le=256, description="Most frames kept for captioners of a clip")
+    max_frames: int = Field(
+        16,
+        ge=1,
+        le=256,
+        description="Most frames kept for captioners of a clip; of several shots, one in each comes on top",
+    )
     frame_short_side_px: int = Field(
         360, ge=16, le=4096, description="Short side of the frames for captioners, in pixels; never enlarged"
     )

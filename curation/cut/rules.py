@@ -37,13 +37,24 @@ def grouped(spans: Sequence[Span], max_gap_pts: int) -> list[list[int]]:
     return groups
 
 
-def caption_targets(length_pts: int, frame_pts: int, count: int) -> list[int]:
-    """Times at which captioners look at a clip, in pts from its start.
+def caption_targets(
+    length_pts: int, frame_pts: int, count: int, shot_starts: Sequence[int] = (0,)
+) -> list[int]:
+    """Times at which captioners look at a clip, in pts from its start, increasing.
 
-    They are the middles of `count` equal parts, moved half a frame ahead: the first frame at or after a
+    They are the middles of `count` equal parts, and those of the shots (which begin at `shot_starts`) where
+    there are several, so that none is overlooked; all moved half a frame ahead: the first frame at or after a
     target is then the one nearest to the middle. `frame_pts` is the mean duration of a frame.
     """
-    return [max(0, (length_pts * (2 * part + 1) - frame_pts * count) // (2 * count)) for part in range(count)]
+    targets = {
+        max(0, (length_pts * (2 * part + 1) - frame_pts * count) // (2 * count)) for part in range(count)
+    }
+    if len(shot_starts) > 1:
+        ends = (*shot_starts[1:], length_pts)
+        targets |= {
+            max(start, (start + end - frame_pts) // 2) for start, end in zip(shot_starts, ends, strict=True)
+        }
+    return sorted(targets)
 
 
 def caption_picks(frame_pts: Sequence[int], targets: Sequence[int]) -> list[int]:

@@ -20,6 +20,7 @@ class ClipModelConfig(PretrainedConfig):
         "clip", description="an image model of the CLIP family through transformers"
     )
     device: str = operational("cpu", description="Where it computes: cpu, cuda, cuda:1…")
+    images_per_call: int = operational(32, ge=1, le=4096, description="Pictures in one call of the model")
 
 
 class ClipModel(ImageEmbedder):

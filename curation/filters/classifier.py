@@ -26,6 +26,7 @@ class ModelConfig(PretrainedConfig):
         "auto",
         description="Where it computes; auto: on a GPU if the worker sees one. On Ray only cuda reserves one",
     )
+    images_per_call: int = operational(32, ge=1, le=4096, description="Pictures in one call of the model")
 
 
 def fingerprint(config: ModelConfig) -> Mapping[str, str]:

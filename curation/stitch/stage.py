@@ -35,7 +35,7 @@ class Stitch(Join[PlannedClip]):
     """
 
     name: ClassVar[str] = "stitch"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     inputs: ClassVar[Mapping[str, type[Record]]] = {"shots": Shot, "source": SourceVideo}
     on: ClassVar[str] = "video_id"
     output: ClassVar[type[PlannedClip]] = PlannedClip
@@ -165,6 +165,7 @@ def _planned(shots: Scene, extent: Extent, motion: float) -> PlannedClip:
         clip_id=ids.clip_id(first.video_id, first.stream, extent.start_pts, extent.end_pts, first.time_base),
         video_id=first.video_id,
         shot_ids=tuple(shot.shot_id for shot in shots),
+        shot_start_pts=tuple(max(shot.start_pts, extent.start_pts) for shot in shots),
         stream=first.stream,
         start_pts=extent.start_pts,
         end_pts=extent.end_pts,

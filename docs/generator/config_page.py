@@ -72,11 +72,13 @@ def _variant(model: type[BaseModel]) -> str:
 
 def _rows(model: type[BaseModel], path: str, operational: bool) -> Iterator[tuple[str, ...]]:
     """A row per field that is no section, or a section that may be left out."""
-    properties = model.model_json_schema()["properties"]
+    schema = model.model_json_schema()
+    properties = schema["properties"]
     for name, field in model.model_fields.items():
         sections = _sections(field.annotation)
         if not sections:
-            kind, values = _type(properties[name]), _range(properties[name])
+            plain = _without_refs(properties[name], schema.get("$defs", {}))
+            kind, values = _type(plain), _range(plain)
             default = "required" if field.is_required() else _value(field.get_default())
         elif type(None) in typing.get_args(field.annotation):
             present = None if field.is_required() else field.get_default()
@@ -95,6 +97,17 @@ def _sections(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for part in typing.get_args(annotation) for model in _sections(part)]
+
+
+def _without_refs(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """A schema with what it refers to (enums) in place."""
+    if isinstance(schema, list):
+        return [_without_refs(part, definitions) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return definitions[schema["$ref"].rsplit("/", 1)[-1]]
+    return {name: _without_refs(part, definitions) for name, part in schema.items()}
 
 
 def _type(schema: Mapping[str, Any]) -> str:

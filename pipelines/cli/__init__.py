@@ -18,6 +18,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "status": "Say how far a run is.",
         "retry": "Try rejected inputs of a run again.",
         "tables": "Show or query the tables of a run.",
+        "captions": "Print what is said of a clip, claim by claim, and where it comes from.",
         "segment": "Find the shots of video files; split them, or write a contact sheet or an EDL.",
     },
     "Shards": {"shards": "Look at shards and verify them."},

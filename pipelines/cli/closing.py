@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import sys
+import textwrap
 
 from pipelines.config import PipelineConfig
 from pipelines.run import RunSummary
@@ -26,13 +27,12 @@ def closing_text(summary: RunSummary, config: PipelineConfig, config_path: str, 
     if summary.rejected:
         reasons = ", ".join(f"{reason} {count}" for reason, count in summary.rejected.items())
         lines += ["", f"Turned down: {reasons}. Why, file by file: {command} tables {output} rejected"]
-    if _embedded(config):
+    if embedded := _embedded(config):
         lines += [
             "",
-            "These captions measure rather than describe: the embedded captioners state facts such as camera",
-            "motion, colours and loudness, and the speech recogniser is rough. Captioners that ask models",
-            "will be chosen by `kind:` under `captioning:` in the config; this version has none yet",
-            "(docs/captioners.md).",
+            *_what_embedded_ones_do(embedded),
+            "Captioners that ask models are chosen by `kind:` under `captioning:` in the config",
+            "(docs/captioners.md; recipes in examples/captioning).",
         ]
     lines += [
         "",
@@ -57,8 +57,21 @@ def _counts(summary: RunSummary) -> str:
     return f"Done in {summary.seconds:.1f} s: {held}{trained}."
 
 
-def _embedded(config: PipelineConfig) -> bool:
-    return "measured" in {config.captioning.video.kind, config.captioning.audio.kind}
+def _embedded(config: PipelineConfig) -> list[str]:
+    """The modalities whose captions come from what is built in."""
+    captioning = config.captioning
+    kinds = {"video": captioning.video.kind, "audio": captioning.audio.kind, "speech": captioning.speech.kind}
+    return [modality for modality, kind in kinds.items() if kind in ("measured", "pocketsphinx")]
+
+
+def _what_embedded_ones_do(modalities: list[str]) -> list[str]:
+    facts = {
+        "video": "video captions state facts such as camera motion and colours",
+        "audio": "audio captions state facts such as loudness and pauses",
+        "speech": "speech recognition is offline, English only and rough",
+    }
+    said = "; ".join(facts[modality] for modality in modalities)
+    return textwrap.wrap(f"Embedded captioners measure rather than describe: {said}.", 100)
 
 
 def _command() -> str:

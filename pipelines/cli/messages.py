@@ -34,12 +34,13 @@ def user_errors() -> Iterator[None]:
     """
     from deltalake.exceptions import DeltaError
 
+    from captioning.serve.server import ServerFailed
     from curation.base.lease import LeaseTaken
     from shards.reading.errors import TooManyDamagedError
 
     try:
         yield
-    except (LeaseTaken, TooManyDamagedError, DeltaError) as error:
+    except (LeaseTaken, ServerFailed, TooManyDamagedError, DeltaError) as error:
         raise WorkFailed(str(error)) from None
     except ValueError as error:
         raise BadUsage(str(error)) from None

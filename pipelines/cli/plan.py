@@ -58,6 +58,8 @@ def command(
             f"needs about {found.output_bytes / 1e6:.0f} MB at {output}"
             + (f"; {found.free_bytes / 1e6:.0f} MB are free" if found.free_bytes is not None else "")
         )
+        for remark in found.remarks:
+            click.echo(f"note: {remark}")
         for problem in found.problems:
             click.echo(f"problem: {problem}", err=True)
     return FAILED if found.problems else DONE

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from captioning.fusion.sources import source_lines
-from captioning.records import Caption, FusedCaption, Modality, SourceLine
+from captioning.records import Caption, CaptionGate, FusedCaption, Modality, SourceLine
 from curation.base.rejects import Rejected
 from curation.records import Clip, DuplicateOf, SourceVideo
-from pipelines.report.data import ClipView, LineView, Origin
-from pipelines.report.filters import score_views
+from pipelines.report.data import Citing, ClipView, LineView
+from pipelines.report.filters import gate_views, score_views
+from pipelines.report.origins import origins
 from pipelines.report.run_records import RunRecords
-from pipelines.report.spans import claim_anchor, fused_view, shown_claims
+from pipelines.report.said import doubts, failures, translations
+from pipelines.report.spans import MAX_LABEL, claim_anchor, fullest_first, fused_view, shown_claims
 from pipelines.report.thumbnails import ReadMedia, thumbnails
 from pipelines.report.wording import shown, words
 from shards.records import Sample
@@ -33,9 +35,10 @@ class _Found:
     sources: Mapping[str, SourceVideo]
     captions: Mapping[str, Sequence[Caption]]
     fused: Mapping[str, Sequence[FusedCaption]]
+    gates: Mapping[str, CaptionGate]
     samples: Mapping[str, Sample]
     duplicates: Mapping[str, DuplicateOf]
-    rejects: Mapping[str, Sequence[Rejected]]
+    rejects: Mapping[str, Sequence[Rejected]]  # by their parents' ids
 
 
 def clip_views(ids: Sequence[str], records: RunRecords, read_media: ReadMedia) -> tuple[ClipView, ...]:
@@ -47,12 +50,13 @@ def clip_views(ids: Sequence[str], records: RunRecords, read_media: ReadMedia) -
         captions[caption.clip_id].append(caption)
     for fusion in records.where(FusedCaption, "clip_id", ids):
         fused[fusion.clip_id].append(fusion)
-    for reject in records.where(Rejected, "rejected_id", ids):
-        rejects[reject.rejected_id].append(reject)
+    for reject in records.where(Rejected, "parent_id", ids):
+        rejects[reject.parent_id].append(reject)
     found = _Found(
         sources={video.video_id: video for video in records.where(SourceVideo, "video_id", videos)},
         captions=captions,
         fused=fused,
+        gates={gate.clip_id: gate for gate in records.where(CaptionGate, "clip_id", ids)},
         samples={sample.clip_id: sample for sample in records.where(Sample, "clip_id", ids)},
         duplicates={each.clip_id: each for each in records.where(DuplicateOf, "clip_id", ids)},
         rejects=rejects,
@@ -64,8 +68,7 @@ def clip_views(ids: Sequence[str], records: RunRecords, read_media: ReadMedia) -
 def _view(number: int, clip: Clip, found: _Found, read_media: ReadMedia) -> ClipView:
     source = found.sources.get(clip.video_id)
     captions = sorted(found.captions[clip.clip_id], key=lambda caption: ORDER[caption.modality])
-    # The widest fusion comes first: AVS before AV before V.
-    fused = sorted(found.fused[clip.clip_id], key=lambda each: (-len(each.kind), each.kind))
+    fused = fullest_first(found.fused[clip.clip_id])
     prefix = f"c{number}"
     lines, anchors = _lines(prefix, captions, fused)
     kept = _kept(lines)
@@ -95,11 +98,15 @@ def _view(number: int, clip: Clip, found: _Found, read_media: ReadMedia) -> Clip
         thumbnails=tuple(thumbnails(clip, read_media)),
         lines=tuple(kept),
         hidden_lines=len(hidden),
+        failures=failures(clip.clip_id, found.rejects[clip.clip_id]),
+        uncertain=doubts(captions),
+        translations=translations(captions),
         fused=tuple(views),
         fate_kind=fate_kind,
         fate=fate,
         scores=score_views(clip.scores),
-        origins=tuple(_origins(captions, fused)),
+        gates=gate_views(found.gates.get(clip.clip_id)),
+        origins=origins(captions, fused),
     )
 
 
@@ -125,16 +132,18 @@ def _lines(
             placed.setdefault(line, f"{prefix}-line-{len(placed) + 1}")
         anchors.append({line.line: placed[line] for line in lines})
     citing = _citing(prefix, fused, anchors)
+    left_out = {anchors[0].get(label) for label in fused[0].omitted} if fused else set()
     views = [
         LineView(
             anchor=anchor,
-            label=shown(line.line, 12),
+            label=shown(line.line, MAX_LABEL),
             modality=line.modality,
             start_s=line.start_s,
             end_s=line.end_s,
             text=shown(line.text, MAX_LINE_TEXT),
             confidence=line.confidence,
             cited_by=tuple(citing.get(anchor, ())),
+            left_out=anchor in left_out,
         )
         for line, anchor in placed.items()
     ]
@@ -143,15 +152,15 @@ def _lines(
 
 def _citing(
     prefix: str, fused: Sequence[FusedCaption], anchors: Sequence[Mapping[str, str]]
-) -> dict[str, list[tuple[str, int]]]:
+) -> dict[str, list[Citing]]:
     """By the anchor of a line, the claims that cite it."""
-    citing: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    citing: dict[str, list[Citing]] = defaultdict(list)
     for place, each in enumerate(fused):
         for number, claim in enumerate(shown_claims(each), start=1):
             for label in dict.fromkeys(claim.lines):
                 if label in anchors[place]:
                     claim_at = claim_anchor(_fused_prefix(prefix, place), number)
-                    citing[anchors[place][label]].append((claim_at, number))
+                    citing[anchors[place][label]].append(Citing(claim_at, number, each.kind))
     return citing
 
 
@@ -172,18 +181,11 @@ def _fate(clip_id: str, found: _Found) -> tuple[str, str]:
         return "packed", f"in shard {shown(sample.shard_id, MAX_NAME)}, place {sample.position + 1}"
     if duplicate is not None:
         return "duplicate", f"not packed: {ALIKE[duplicate.kind]} as clip {duplicate.duplicate_of}"
-    rejects = found.rejects[clip_id]
+    rejects = [each for each in found.rejects[clip_id] if each.rejected_id == clip_id]
     if rejects:
         said = "; ".join(f"{words(each.reason)} at {each.stage}: {each.detail}" for each in rejects)
         return "rejected", shown(f"not packed: {said}", MAX_LINE_TEXT)
     return "open", "not packed yet"
-
-
-def _origins(captions: Iterable[Caption], fused: Iterable[FusedCaption]) -> Iterator[Origin]:
-    for caption in captions:
-        yield Origin(role=caption.modality, provenance=caption.provenance)
-    for each in fused:
-        yield Origin(role=f"fusion {each.kind}", provenance=each.provenance)
 
 
 def _uri(found: _Found, clip: Clip) -> str:

@@ -42,6 +42,8 @@ class FusionCounts:
     words: Values
     claims: Values
     uncited_claims: int
+    dropped_claims: int
+    wordings: Counter[str]
     models: Counter[tuple[str, str, str]]
 
 
@@ -110,9 +112,13 @@ def count_captions(records: RunRecords) -> CaptionCounts:
 def count_fused(records: RunRecords) -> FusionCounts:
     """One pass over the fused captions."""
     ids, words, claims = [], [np.zeros(0)], [np.zeros(0)]
-    uncited = 0
+    uncited = dropped = 0
     models: Counter[tuple[str, str, str]] = Counter()
-    columns = ["clip_id", "text", "claims", "provenance.model", "provenance.revision"]
+    wordings: Counter[str] = Counter()
+    columns = [
+        *("clip_id", "text", "claims", "wording", "dropped"),
+        *("provenance.model", "provenance.revision"),
+    ]
     for batch in records.batches(FusedCaption, columns):
         ids.append(batch.column("clip_id"))
         split = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(batch.column("text")))
@@ -121,8 +127,18 @@ def count_fused(records: RunRecords) -> FusionCounts:
         claims.append(num_claims.to_numpy(zero_copy_only=False).astype(np.float64))
         cited = pc.list_value_length(pc.struct_field(pc.list_flatten(batch.column("claims")), "lines"))
         uncited += int(pc.sum(pc.equal(cited, 0)).as_py() or 0)
+        dropped += int(pc.sum(pc.list_value_length(batch.column("dropped"))).as_py() or 0)
+        wordings.update(batch.column("wording").to_pylist())
         models.update(_models(batch, pa.array(["fusion"] * batch.num_rows, pa.string())))
-    return FusionCounts(_num_distinct(ids), np.concatenate(words), np.concatenate(claims), uncited, models)
+    return FusionCounts(
+        clips=_num_distinct(ids),
+        words=np.concatenate(words),
+        claims=np.concatenate(claims),
+        uncited_claims=uncited,
+        dropped_claims=dropped,
+        wordings=wordings,
+        models=models,
+    )
 
 
 def count_packed(records: RunRecords) -> PackingCounts:

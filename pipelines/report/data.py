@@ -64,6 +64,7 @@ class Totals:
     fused: int
     claims: int
     uncited_claims: int
+    dropped_claims: int
     duplicates: int
     samples: int
     sample_s: float
@@ -133,11 +134,14 @@ class Histogram:
 
 @dataclass(frozen=True, kw_only=True)
 class Bars:
-    """How many clips are of each of a few named kinds, in their natural order."""
+    """How many of `whole` clips, or what else `unit` names, are of each of a few named kinds, in their
+    natural order."""
 
     title: str
     note: str
     counts: tuple[tuple[str, int], ...]
+    whole: int
+    unit: str = "clips"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +176,7 @@ class Thumbnail:
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreView:
-    """What a filter measured of a clip: `label` and `unit` are words for the page."""
+    """What a filter or a gate measured of a clip: `label` and `unit` are words for the page."""
 
     label: str
     value: float
@@ -192,9 +196,19 @@ class TurnedDown:
     scores: tuple[ScoreView, ...]
 
 
+@dataclass(frozen=True)
+class Citing:
+    """A claim that cites a line: where it stands on the page, and the kind of the fused caption it is in."""
+
+    anchor: str
+    number: int
+    kind: FusionKind
+
+
 @dataclass(frozen=True, kw_only=True)
 class LineView:
-    """A numbered line of a source caption; `cited_by` are (anchor, number) of claims."""
+    """A numbered line of a source caption; `cited_by` are claims of the fullest fused caption, then of the
+    others, and `left_out` says that the fullest one does not tell it."""
 
     anchor: str
     label: str
@@ -203,7 +217,27 @@ class LineView:
     end_s: float
     text: str
     confidence: float
-    cited_by: tuple[tuple[str, int], ...]
+    cited_by: tuple[Citing, ...]
+    left_out: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoubtView:
+    """Speech that was not written down; `why` is in words, `detail` the figures behind it."""
+
+    start_s: float
+    end_s: float
+    why: str
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslationView:
+    """The lines of a caption in another language: (start_s, end_s, text)."""
+
+    modality: Modality
+    language: str
+    lines: tuple[tuple[float, float, str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,16 +261,33 @@ class Piece:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DroppedView:
+    """A claim that the checks removed from a draft, and why."""
+
+    text: str
+    cited: tuple[CitedLine, ...]
+    problems: tuple[str, ...]
+    draft: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class FusedView:
-    """A fused caption cut into its claims."""
+    """A fused caption cut into its claims; `how` says in words how it came to be. `hidden_dropped` counts
+    dropped claims that are not shown."""
 
     kind: FusionKind
     pieces: tuple[Piece, ...]
+    how: str
+    support_rate: float
+    coverage: float
+    omitted: tuple[CitedLine, ...]
+    dropped: tuple[DroppedView, ...]
+    hidden_dropped: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Where a text of a clip comes from."""
+    """Where texts of a clip come from."""
 
     role: str
     provenance: Provenance
@@ -245,7 +296,9 @@ class Origin:
 @dataclass(frozen=True, kw_only=True)
 class ClipView:
     """A clip as the page shows it. `fate` says in words what became of it, `fate_kind` is `packed`,
-    `rejected`, `duplicate` or `open`; `hidden_lines` counts lines left out of an endless caption."""
+    `rejected`, `duplicate` or `open`; `hidden_lines` counts lines left out of an endless caption, `failures`
+    say why a modality has no caption. `fused` has the fullest caption first; `scores` are those of the
+    filters, `gates` those of its fused caption."""
 
     number: int
     clip_id: str
@@ -262,10 +315,14 @@ class ClipView:
     thumbnails: tuple[Thumbnail, ...]
     lines: tuple[LineView, ...]
     hidden_lines: int
+    failures: tuple[tuple[Modality, str], ...]
+    uncertain: tuple[DoubtView, ...]
+    translations: tuple[TranslationView, ...]
     fused: tuple[FusedView, ...]
     fate_kind: str
     fate: str
     scores: tuple[ScoreView, ...]
+    gates: tuple[ScoreView, ...]
     origins: tuple[Origin, ...]
 
     @property

@@ -10,12 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from captioning.records import CaptionGate
 from curation.records import NamedScore, Score
 from pipelines.report.counting import Values
 from pipelines.report.data import FilterChart, FilterLimits, ScoreView
 from pipelines.report.distributions import histogram
 from pipelines.report.run_records import RunRecords
-from pipelines.report.wording import quantity
+from pipelines.report.telling import GATES
+from pipelines.report.wording import quantity, words
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "motion": ("motion", "frame diagonals per second"),
@@ -85,4 +87,17 @@ def score_views(scores: Sequence[NamedScore | Score]) -> tuple[ScoreView, ...]:
             passes=score.passes if isinstance(score, Score) else True,
         )
         for score in sorted(scores, key=lambda score: places[score.filter])
+    )
+
+
+def gate_views(gate: CaptionGate | None) -> tuple[ScoreView, ...]:
+    """What the gates measured of a clip's fused caption, in the page's words."""
+    if gate is None:
+        return ()
+    places = {name: place for place, name in enumerate(GATES)}
+    ordered = sorted(gate.scores, key=lambda score: (places.get(score.filter, len(places)), score.filter))
+    return tuple(
+        ScoreView(label=label, value=score.value, unit=unit, passes=score.filter not in gate.failed)
+        for score in ordered
+        for label, unit in [GATES.get(score.filter, (words(score.filter), ""))]
     )

@@ -7,7 +7,7 @@ from collections import Counter
 
 import numpy as np
 
-from captioning.records import Modality
+from captioning.records import Modality, Wording
 from curation.records import CutClip, PlannedClip, Shot
 from pipelines.report.choice import choose_clips
 from pipelines.report.clip_views import ALIKE, clip_views
@@ -32,6 +32,7 @@ from pipelines.report.filters import count_scores, filter_charts
 from pipelines.report.funnel import funnel
 from pipelines.report.rejects import reject_groups
 from pipelines.report.run_records import RunRecords
+from pipelines.report.telling import SHORT
 from pipelines.report.thumbnails import ReadMedia
 from pipelines.report.turned_down import turned_down
 
@@ -73,6 +74,7 @@ def gather(
         fused=fused.clips,
         claims=int(np.sum(fused.claims)),
         uncited_claims=fused.uncited_claims,
+        dropped_claims=fused.dropped_claims,
         duplicates=duplicates.total(),
         samples=packed.samples,
         sample_s=packed.seconds,
@@ -90,7 +92,7 @@ def gather(
         num_turned_down=len(scores.turned_down),
         filters=tuple(filter_charts(facts.filters, scores)),
         histograms=_histograms(durations, clips_per_source(clips, videos), fused),
-        bars=_bars(captions, duplicates),
+        bars=_bars(captions, fused, duplicates, len(clips)),
         captioners=_captioners(captions, fused),
         training=training,
         clips=clip_views(choose_clips(clips, max_clips), records, read_media),
@@ -107,17 +109,38 @@ def _histograms(durations: Values, per_source: Values, fused: FusionCounts) -> t
     return tuple(each for each in found if each is not None)
 
 
-def _bars(captions: CaptionCounts, duplicates: Counter[str]) -> tuple[Bars, ...]:
+def _bars(
+    captions: CaptionCounts, fused: FusionCounts, duplicates: Counter[str], num_clips: int
+) -> tuple[Bars, ...]:
     said = tuple((modality.value, captions.said[modality]) for modality in Modality)
     motion = tuple((name, captions.motion[name]) for name in motion_levels().values())
-    bars = [Bars(title="Captions that say something", note="clips with a text, by modality", counts=said)]
+    bars = [
+        Bars(
+            title="Captions that say something",
+            note="clips with a text, by modality",
+            counts=said,
+            whole=num_clips,
+        )
+    ]
+    if set(fused.wordings) - {Wording.JOINED}:
+        how = tuple((SHORT[wording], fused.wordings[wording]) for wording in Wording)
+        note = "what became of the drafts that a model wrote"
+        bars.append(
+            Bars(
+                title="How fused captions came to be",
+                note=note,
+                counts=how,
+                whole=fused.wordings.total(),
+                unit="fused captions",
+            )
+        )
     if any(count for _, count in motion):
         note = "share of the picture that moves within 0.1 s"
-        bars.append(Bars(title="Motion in the picture", note=note, counts=motion))
+        bars.append(Bars(title="Motion in the picture", note=note, counts=motion, whole=num_clips))
     if duplicates:
         kinds = tuple((said, duplicates[kind]) for kind, said in ALIKE.items() if duplicates[kind])
         note = "clips for which another one stands"
-        bars.append(Bars(title="Duplicates", note=note, counts=kinds))
+        bars.append(Bars(title="Duplicates", note=note, counts=kinds, whole=num_clips))
     return tuple(bars)
 
 

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from captioning.records import Claim, FusedCaption, Modality
-from pipelines.report.data import CitedLine, FusedView, Piece
+from captioning.records import FULLEST_FIRST, Claim, FusedCaption, Modality
+from pipelines.report.data import CitedLine, DroppedView, FusedView, Piece
+from pipelines.report.telling import HOW
 from pipelines.report.wording import shown
 
 MAX_TEXT = 6000
 """Characters of a fused text that are shown."""
 MAX_CLAIMS = 200
+MAX_DROPPED = 24
+MAX_DROPPED_TEXT = 400
+MAX_PROBLEMS = 12
+MAX_LABEL = 12
+
+
+def fullest_first(fused: Iterable[FusedCaption]) -> list[FusedCaption]:
+    """Fused captions in the order of a sample's: AVS, AV, V, A, S."""
+    return sorted(fused, key=lambda each: FULLEST_FIRST.index(each.kind))
 
 
 def shown_claims(fused: FusedCaption) -> list[Claim]:
@@ -30,12 +40,33 @@ def fused_view(fused: FusedCaption, prefix: str, anchors: Mapping[str, str]) -> 
         prefix: what anchors of its claims begin with.
         anchors: the anchor of each source line on the page, by label.
     """
-    return FusedView(kind=fused.kind, pieces=tuple(_pieces(fused, prefix, anchors)))
+    return FusedView(
+        kind=fused.kind,
+        pieces=tuple(_pieces(fused, prefix, anchors)),
+        how=HOW[fused.wording],
+        support_rate=fused.support_rate,
+        coverage=fused.coverage,
+        omitted=_cited(fused.omitted, anchors),
+        dropped=tuple(
+            DroppedView(
+                text=shown(each.text, MAX_DROPPED_TEXT),
+                cited=_cited(each.lines, anchors),
+                problems=tuple(shown(problem, MAX_DROPPED_TEXT) for problem in each.problems[:MAX_PROBLEMS]),
+                draft=each.draft,
+            )
+            for each in fused.dropped[:MAX_DROPPED]
+        ),
+        hidden_dropped=max(0, len(fused.dropped) - MAX_DROPPED),
+    )
 
 
 def claim_anchor(prefix: str, number: int) -> str:
     """The anchor of the n-th claim of a fused caption."""
     return f"{prefix}-{number}"
+
+
+def _cited(labels: Iterable[str], anchors: Mapping[str, str]) -> tuple[CitedLine, ...]:
+    return tuple(CitedLine(label=shown(label, MAX_LABEL), anchor=anchors.get(label)) for label in labels)
 
 
 def _pieces(fused: FusedCaption, prefix: str, anchors: Mapping[str, str]) -> Iterator[Piece]:
@@ -53,9 +84,7 @@ def _pieces(fused: FusedCaption, prefix: str, anchors: Mapping[str, str]) -> Ite
             number=number,
             anchor=claim_anchor(prefix, number),
             modalities="".join(m.letter for m in Modality if m in used),
-            cited=tuple(
-                CitedLine(label=shown(label, 12), anchor=anchors.get(label)) for label in claim.lines
-            ),
+            cited=_cited(claim.lines, anchors),
             support=claim.support,
         )
         position = end

@@ -53,10 +53,11 @@ class Candidate:
     source: Row
     captions: dict[str, Row]
     fused: list[Row]
+    gate: Row | None
 
     def metadata(self) -> Metadata:
         """The `.json` member of the sample that it would make."""
-        return build(self.clip, self.source, self.captions, self.fused)
+        return build(self.clip, self.source, self.captions, self.fused, self.gate)
 
 
 class Candidates:
@@ -66,6 +67,7 @@ class Candidates:
         self._clips = snapshot.table("clips").select(_CLIP_COLUMNS)
         self._captions = [_PerClip(snapshot.table(name), self.clip_ids) for name in CAPTION_INPUTS]
         self._fused = _PerClip(snapshot.table("fused"), self.clip_ids)
+        self._gates = _PerClip(snapshot.table("gates"), self.clip_ids)
         sources = snapshot.table("sources").select(["video_id", "duration_s", "licence", "title"])
         self._sources = {row["video_id"]: row for row in sources.to_pylist()}
 
@@ -87,6 +89,7 @@ class Candidates:
             clips = _round_times(self._clips.slice(start, BATCH_ROWS)).to_pylist()
             captions = [table.rows(start, len(clips)) for table in self._captions]
             fused = self._fused.rows(start, len(clips))
+            gates = self._gates.rows(start, len(clips))
             for offset, clip in enumerate(clips):
                 yield Candidate(
                     number=start + offset,
@@ -94,6 +97,7 @@ class Candidates:
                     source=self._sources[clip["video_id"]],
                     captions={row["modality"]: row for table in captions for row in table[offset]},
                     fused=[row for row in fused[offset] if row["text"].strip()],
+                    gate=gates[offset][0] if gates[offset] else None,
                 )
 
 

@@ -16,14 +16,19 @@ seconds; unless said otherwise they count from the start of the clip.
                      start), frame_times_s, keyframes (both from the form's own start), sha256, size_bytes
     audio            sha256 and size_bytes of the .flac (16 kHz, mono); null without sound
     captions         video, audio, speech, each null if it was not asked for: text, language, confidence in
-                     0..1, segments (start_s, end_s, text, confidence), provenance
+                     0..1, segments (start_s, end_s, text, confidence), uncertain (speech that is not told
+                     since it may be made up: start_s, end_s, reason), translation (language, segments with
+                     the same times; null without one), provenance
     fused            fused captions, the one that draws on most modalities first: kind (V A S AV AVS),
                      text, lines (the numbered source lines: line, modality, start_s, end_s, text,
                      confidence), claims (start_char, end_char of text, the lines they rest on, support:
-                     a score in 0..1 per modality), provenance
-    scores           what each filter measured, by the filter's name (docs/filters.md has the units);
-                     confidence of each caption, by modality (null without one); and `support`: the mean
-                     over the claims of the first fused caption (null where it makes none)
+                     a score in 0..1 per modality), wording (joined, written, rewritten, joined_instead),
+                     support_rate (of the first draft's claims, 0..1), coverage (of the lines, 0..1),
+                     omitted (lines whose facts are left out), provenance
+    scores           what each filter and each gate of the fused caption measured, by its name
+                     (docs/filters.md has the units); confidence of each caption, by modality (null without
+                     one); and `support`: the mean over the claims of the first fused caption (null where it
+                     makes none)
 
 `provenance` says where a text comes from: model, revision, prompt and its hash, parameters,
 input_spans, stage, stage_version, stage_key, code_version. All samples have the same keys, so that
@@ -39,7 +44,7 @@ from fractions import Fraction
 from statistics import fmean
 from typing import Any
 
-from captioning.records import FusionKind, Modality
+from captioning.records import FULLEST_FIRST, FusionKind, Modality
 from curation.base.records import round_score
 from shards.format import METADATA_SCHEMA_VERSION, canonical_json
 
@@ -51,7 +56,6 @@ _VIDEO = ("width_px", "height_px", "fps", "num_frames", "duration_s")
 _LINE = ("line", "modality", "start_s", "end_s", "text", "confidence")
 _SEGMENT = ("start_s", "end_s", "text", "confidence")
 _TIME_DECIMALS = 6
-_RICHEST_FIRST = sorted(FusionKind, key=lambda kind: (-len(kind), list(FusionKind).index(kind)))
 
 
 @dataclass(frozen=True)
@@ -65,12 +69,15 @@ class Metadata:
     richness: int
 
 
-def build(clip: Row, source: Row, captions: Mapping[str, Row], fused: Sequence[Row]) -> Metadata:
+def build(
+    clip: Row, source: Row, captions: Mapping[str, Row], fused: Sequence[Row], gate: Row | None = None
+) -> Metadata:
     """The metadata of a clip.
 
-    `captions` are Caption rows by modality; `fused` are FusedCaption rows with text, at least one.
+    `captions` are Caption rows by modality; `fused` are FusedCaption rows with text, at least one;
+    `gate` is the CaptionGate row.
     """
-    ordered = sorted(fused, key=lambda row: _RICHEST_FIRST.index(FusionKind(row["kind"])))
+    ordered = sorted(fused, key=lambda row: FULLEST_FIRST.index(FusionKind(row["kind"])))
     by_modality = {modality.value: captions.get(modality.value) for modality in Modality}
     metadata: dict[str, Any] = {
         "schema_version": METADATA_SCHEMA_VERSION,
@@ -85,7 +92,7 @@ def build(clip: Row, source: Row, captions: Mapping[str, Row], fused: Sequence[R
         "audio": _pick(clip["audio"], ("sha256", "size_bytes")) if clip["audio"] else None,
         "captions": {name: _caption(row) if row else None for name, row in by_modality.items()},
         "fused": [_fused(row) for row in ordered],
-        "scores": _scores(clip, by_modality, ordered[0]),
+        "scores": _scores(clip, by_modality, ordered[0], gate),
     }
     parts = {name: canonical_json(value) for name, value in metadata.items()}
     facts_digest = hashlib.sha256(_object(parts).encode()).hexdigest()
@@ -120,21 +127,34 @@ def _caption(row: Row) -> dict[str, Any]:
     return {
         **_pick(row, ("text", "language", "confidence")),
         "segments": [_pick(segment, _SEGMENT) for segment in row["segments"]],
+        "uncertain": [_pick(doubt, ("start_s", "end_s", "reason")) for doubt in row["uncertain"]],
+        "translation": _translation(row["translation"]),
+    }
+
+
+def _translation(row: Row | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    return {
+        "language": row["language"],
+        "segments": [_pick(segment, _SEGMENT) for segment in row["segments"]],
     }
 
 
 def _fused(row: Row) -> dict[str, Any]:
     return {
-        **_pick(row, ("kind", "text")),
+        **_pick(row, ("kind", "text", "wording", "support_rate", "coverage", "omitted")),
         "lines": [_pick(line, _LINE) for line in row["sources"]],
         "claims": [_pick(claim, ("start_char", "end_char", "lines", "support")) for claim in row["claims"]],
     }
 
 
-def _scores(clip: Row, captions: Mapping[str, Row | None], first: Row) -> dict[str, float | None]:
+def _scores(
+    clip: Row, captions: Mapping[str, Row | None], first: Row, gate: Row | None
+) -> dict[str, float | None]:
     support = [part["score"] for claim in first["claims"] for part in claim["support"]]
     return {
-        **{score["filter"]: score["value"] for score in clip["scores"]},
+        **{score["filter"]: score["value"] for score in (*clip["scores"], *(gate["scores"] if gate else ()))},
         **{name: row["confidence"] if row else None for name, row in captions.items()},
         "support": round_score(fmean(support)) if support else None,
     }

@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, field_validator
 
-from captioning.records import Caption, FusedCaption
+from captioning.records import Caption, CaptionGate, FusedCaption
 from curation.base.config import Config
 from curation.base.records import Record
 from curation.base.rejects import Reason, Rejected
@@ -32,6 +32,7 @@ from shards.records import Sample
 from shards.writing.candidates import Candidate, Candidates
 from shards.writing.clusters import Clusters
 from shards.writing.facts import Facts, learn, media_members
+from shards.writing.gated import BestConfig, Verdict, turned_down
 from shards.writing.generations import PreviousGenerations, generation_name
 from shards.writing.originals import originals_of
 from shards.writing.placement import Places, positions, shard_numbers
@@ -50,6 +51,9 @@ class SelectConfig(Config):
     seed: int = Field(0, description="Seed of the division into splits and shards.", ge=0)
     samples_per_shard: int = Field(512, description="Samples per shard, at most.", ge=1, le=1_000_000)
     shard_bytes: int = Field(256 << 20, description="Target size of a shard, in bytes.", ge=1 << 10)
+    best: BestConfig | None = Field(
+        None, description="Only so many clips, the best by a score; default: all."
+    )
 
     @field_validator("splits")
     @classmethod
@@ -68,13 +72,14 @@ class Select(Reduce[Sample]):
     """Makes a Sample of each captioned clip that is no duplicate, and says where it lies."""
 
     name: ClassVar[str] = "select"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     inputs: ClassVar[dict[str, type[Record]]] = {
         "clips": Clip,
         "captions_video": Caption,
         "captions_audio": Caption,
         "captions_speech": Caption,
         "fused": FusedCaption,
+        "gates": CaptionGate,
         "duplicates": DuplicateOf,
         "sources": SourceVideo,
     }
@@ -93,7 +98,8 @@ class Select(Reduce[Sample]):
         duplicates = snapshot.table("duplicates")
         before = snapshot.previous()
         originals = originals_of(duplicates, before)
-        facts = learn(candidates, originals)
+        turned = turned_down(snapshot.table("gates"), self.config.best, originals)
+        facts = learn(candidates, {*originals, *turned})
         packing = self.config.semantic()
         previous = PreviousGenerations(before, candidates.clip_ids, facts, packing)
         clusters = Clusters(candidates.clip_ids, candidates.video_ids, duplicates)
@@ -101,7 +107,8 @@ class Select(Reduce[Sample]):
         for candidate in candidates:
             number = candidate.number
             if not facts.wanted[number]:
-                yield self._reject(candidate, originals.get(candidate.clip["clip_id"]))
+                clip_id = candidate.clip["clip_id"]
+                yield self._reject(candidate, originals.get(clip_id), turned.get(clip_id))
             elif places.kept_row[number] >= 0:
                 row = previous.row(places.kept_row[number])
                 members = [member.to_dict() for member in media_members(candidate.clip)]
@@ -132,11 +139,14 @@ class Select(Reduce[Sample]):
         generation = generation_name(facts.sample_id[new], split[new], config.semantic())
         return Places(generation, kept_row, split, shard, position)
 
-    def _reject(self, candidate: Candidate, original: str | None) -> Rejected:
+    def _reject(self, candidate: Candidate, original: str | None, turned: Verdict | None) -> Rejected:
         clip = candidate.clip["clip_id"]
         if original is not None:
             reason = Reason.DUPLICATE_CLIP
             detail = f"clip {clip} of video {candidate.clip['video_id']} has the content of clip {original}"
+        elif turned is not None:
+            reason = turned[0]
+            detail = f"clip {clip} of video {candidate.clip['video_id']}: {turned[1]}"
         else:
             reason = Reason.NO_CAPTION
             detail = (

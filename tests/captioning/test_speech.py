@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import struct
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-import imageio_ffmpeg
 import numpy as np
 import pytest
 
 from captioning.audio.silero import SAMPLE_RATE_HZ
-from captioning.records import Transcript
-from captioning.speech.decoder import Word, WordDecoder
-from captioning.speech.pocketsphinx import PocketsphinxConfig, PocketsphinxTranscriber, is_speech
+from captioning.records import DoubtReason
+from captioning.speech.decoder import WordDecoder
+from captioning.speech.heard import Word
+from captioning.speech.kinds import transcriber as new_stage
+from captioning.speech.pocketsphinx import PocketsphinxConfig, unsure
+from captioning.speech.transcriber import Transcriber
 from curation.base.rejects import Reason, Rejected
 from curation.base.workspace import Workspace
 from curation.media.limits import DecodeLimits
 from curation.media.sandbox import Sandbox
 from curation.media.sniff import sniff_file
-from curation.records import AudioStream, SourceVideo, VideoStream
+from tests.captioning.speech_sources import ffmpeg, source_of, text_of, transcribe, word_errors
 
 REFERENCE = {
     "jfk.flac": "and so my fellow americans ask not what your country can do for you "
@@ -35,84 +35,21 @@ REFERENCE = {
 }
 """What is said, by ear."""
 
-VIDEO = VideoStream(
-    index=0,
-    codec="h264",
-    width_px=64,
-    height_px=64,
-    fps=25.0,
-    time_base="1/1000",
-    start_pts=0,
-    rotation_deg=0,
-    pixel_format="yuv420p",
-    bit_depth=8,
-)
-
-
-def source_of(path: Path, *, audio: bool = True, start_pts: int = 0) -> SourceVideo:
-    """The record of a file whose first audio stream is to be heard."""
-    data = path.read_bytes()
-    stream = AudioStream(index=0, codec="any", sample_rate_hz=16000, channels=1)
-    if audio and (found := Sandbox(DecodeLimits()).probe(path).audio) is not None:
-        stream = replace(stream, index=found.index)
-    return SourceVideo(
-        video_id=hashlib.sha256(data).hexdigest()[:32],
-        input_id="input",
-        uri=str(path),
-        size_bytes=len(data),
-        container=sniff_file(path) or "mov",
-        duration_s=1.0,
-        num_video_streams=1,
-        video=replace(VIDEO, start_pts=start_pts),
-        audio=stream if audio else None,
-        licence=None,
-        title=None,
-    )
-
 
 @pytest.fixture(scope="module")
-def transcriber(tmp_path_factory: pytest.TempPathFactory) -> PocketsphinxTranscriber:
+def transcriber(tmp_path_factory: pytest.TempPathFactory) -> Transcriber:
     """A transcriber that is used by many tests: its past must not matter."""
     return new_transcriber(tmp_path_factory.mktemp("speech"))
 
 
-def new_transcriber(folder: Path) -> PocketsphinxTranscriber:
-    stage = PocketsphinxTranscriber(
-        PocketsphinxConfig(), Workspace.open(str(folder / "run"), str(folder / "scratch"))
-    )
+def new_transcriber(folder: Path) -> Transcriber:
+    stage = new_stage(PocketsphinxConfig(), Workspace.open(str(folder / "run"), str(folder / "scratch")))
     stage.setup()
     return stage
 
 
-def transcribe(stage: PocketsphinxTranscriber, source: SourceVideo) -> Transcript:
-    [transcript] = stage([source])
-    assert isinstance(transcript, Transcript), transcript
-    return transcript
-
-
-def text_of(transcript: Transcript) -> str:
-    return " ".join(word.text for word in transcript.segments)
-
-
-def word_errors(reference: str, heard: str) -> int:
-    """Levenshtein distance in words."""
-    theirs, ours = reference.split(), heard.split()
-    row = list(range(len(ours) + 1))
-    for number, word in enumerate(theirs, start=1):
-        above, row = row, [number]
-        for index, other in enumerate(ours):
-            row.append(min(above[index] + (word != other), above[index + 1] + 1, row[index] + 1))
-    return row[-1]
-
-
-def ffmpeg(*arguments: str | Path) -> None:
-    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *map(str, arguments)], check=True)
-
-
 @pytest.mark.parametrize("name", list(REFERENCE))
-def test_real_speech_comes_out_roughly_right(
-    transcriber: PocketsphinxTranscriber, shared_media: Path, name: str
-) -> None:
+def test_real_speech_comes_out_roughly_right(transcriber: Transcriber, shared_media: Path, name: str) -> None:
     transcript = transcribe(transcriber, source_of(shared_media / "audio" / name))
     words = REFERENCE[name].split()
     assert word_errors(REFERENCE[name], text_of(transcript)) <= 0.45 * len(words)
@@ -133,15 +70,31 @@ def test_real_speech_comes_out_roughly_right(
     "name", ["silence.wav", "noise_33s.wav", "waltz_music.ogg", "rain.mp3", "pibble.ogg", "chinese.flac"]
 )
 def test_nothing_is_invented_where_no_english_is_spoken(
-    transcriber: PocketsphinxTranscriber, shared_media: Path, name: str
+    transcriber: Transcriber, shared_media: Path, name: str
 ) -> None:
     transcript = transcribe(transcriber, source_of(shared_media / "audio" / name))
     assert text_of(transcript) == ""
     assert transcript.language is None
+    assert bool(transcript.uncertain) == bool(transcript.speech_spans)
+
+
+def test_speech_that_is_not_understood_is_in_doubt(workspace: Workspace, shared_media: Path) -> None:
+    source = source_of(shared_media / "audio" / "chinese.flac")
+    for config, reason in (
+        (PocketsphinxConfig(min_speech_s=0.2, min_confidence=0.9), DoubtReason.UNLIKELY),
+        (PocketsphinxConfig(), DoubtReason.TOO_SHORT),
+    ):
+        stage = new_stage(config, workspace)
+        stage.setup()
+        transcript = transcribe(stage, source)
+        assert text_of(transcript) == ""
+        assert {doubt.reason for doubt in transcript.uncertain} == {reason}
+        [doubt], [span] = transcript.uncertain, transcript.speech_spans
+        assert (doubt.start_s, doubt.end_s) == (span.start_s, span.end_s)
 
 
 def test_a_transcript_never_depends_on_what_was_heard_before(
-    transcriber: PocketsphinxTranscriber, shared_media: Path, tmp_path: Path
+    transcriber: Transcriber, shared_media: Path, tmp_path: Path
 ) -> None:
     before, source = (
         source_of(shared_media / "audio" / name) for name in ("librispeech_237.flac", "librispeech_198.ogg")
@@ -163,7 +116,7 @@ def test_a_decoder_that_forgets_is_as_good_as_new(shared_media: Path) -> None:
     assert decode(first) == alone
 
 
-def test_times_are_those_of_the_source(transcriber: PocketsphinxTranscriber, shared_media: Path) -> None:
+def test_times_are_those_of_the_source(transcriber: Transcriber, shared_media: Path) -> None:
     path = shared_media / "audio" / "librispeech_237.flac"
     whole = transcribe(transcriber, source_of(path))
     later = transcribe(transcriber, source_of(path, start_pts=2000))
@@ -176,7 +129,7 @@ def test_times_are_those_of_the_source(transcriber: PocketsphinxTranscriber, sha
 
 
 def test_sound_that_breaks_off_gives_what_was_heard(
-    transcriber: PocketsphinxTranscriber, shared_media: Path, tmp_path: Path
+    transcriber: Transcriber, shared_media: Path, tmp_path: Path
 ) -> None:
     whole = tmp_path / "whole.flac"
     ffmpeg("-i", shared_media / "audio" / "librispeech_198.ogg", whole)
@@ -189,7 +142,7 @@ def test_sound_that_breaks_off_gives_what_was_heard(
 
 
 def test_samples_that_are_no_numbers_silence_nothing(
-    transcriber: PocketsphinxTranscriber, shared_media: Path, tmp_path: Path
+    transcriber: Transcriber, shared_media: Path, tmp_path: Path
 ) -> None:
     path = shared_media / "audio" / "librispeech_237.flac"
     speech = np.concatenate(list(Sandbox(DecodeLimits()).audio(path, "flac", 0)))
@@ -204,7 +157,7 @@ def test_samples_that_are_no_numbers_silence_nothing(
 
 
 def test_sound_that_cannot_be_decoded_is_rejected_and_says_why(
-    transcriber: PocketsphinxTranscriber, tmp_path: Path
+    transcriber: Transcriber, tmp_path: Path
 ) -> None:
     path = tmp_path / "odd.wav"
     ffmpeg("-f", "lavfi", "-i", "sine=duration=1", "-c:a", "adpcm_yamaha", path)
@@ -218,7 +171,7 @@ def test_sound_that_cannot_be_decoded_is_rejected_and_says_why(
 
 
 def test_a_source_without_sound_has_a_transcript_without_words(
-    transcriber: PocketsphinxTranscriber, tmp_path: Path
+    transcriber: Transcriber, tmp_path: Path
 ) -> None:
     path = tmp_path / "mute.mp4"
     path.write_bytes(b"never opened")
@@ -230,19 +183,20 @@ def test_a_source_without_sound_has_a_transcript_without_words(
 
 def test_what_shapes_the_text_is_in_the_stage_key(tmp_path: Path) -> None:
     workspace = Workspace.open(str(tmp_path / "run"), str(tmp_path / "scratch"))
-    stage = PocketsphinxTranscriber(PocketsphinxConfig(), workspace)
-    other = PocketsphinxTranscriber(PocketsphinxConfig(min_confidence=0.5), workspace)
-    slower = PocketsphinxTranscriber(PocketsphinxConfig(), workspace, DecodeLimits(wall_s=500))
+    stage = new_stage(PocketsphinxConfig(), workspace)
+    other = new_stage(PocketsphinxConfig(min_confidence=0.5), workspace)
+    slower = new_stage(PocketsphinxConfig(), workspace, DecodeLimits(wall_s=500))
     assert stage.key() != other.key()
     assert stage.key() == slower.key()
     assert {"pocketsphinx", "silero-vad", "av"} <= set(stage.fingerprints())
 
 
-def test_doubtful_words_are_no_speech() -> None:
+def test_unsure_words_are_in_doubt() -> None:
     sure = Word(start_s=0.0, end_s=0.2, text="yes", confidence=0.7)
-    unsure = replace(sure, confidence=0.1)
-    assert is_speech([sure] * 4, 2.0, 0.3)
-    assert not is_speech([], 2.0, 0.3)
-    assert not is_speech([sure] + [unsure] * 3, 2.0, 0.3)
-    assert not is_speech([sure], 4.0, 0.3), "nobody says one word in four seconds"
-    assert not is_speech([sure] * 13, 2.0, 0.3), "nobody says 13 words in two seconds"
+    hardly = replace(sure, confidence=0.1)
+    assert unsure([sure] * 4, 0.3) is None
+    assert unsure([], 0.3) is None
+    assert unsure([sure] + [hardly] * 3, 0.3) == (
+        DoubtReason.UNLIKELY,
+        "mean word confidence 0.25, below 0.3",
+    )

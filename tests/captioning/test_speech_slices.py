@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from captioning.provenance import provenance
-from captioning.records import Caption, Modality, Segment, Span, Transcript
+from captioning.records import Caption, Doubt, DoubtReason, Modality, Segment, Span, Transcript
 from captioning.speech.slices import SpeechCaptions, SpeechCaptionsConfig
 from curation.base.media_store import MediaRef
 from curation.base.stages import Group
@@ -52,12 +52,17 @@ def clip_at(start_s: float, end_s: float, name: str = "clip") -> Clip:
     )
 
 
-def transcript_of(stage: SpeechCaptions, *words: Segment) -> Transcript:
+def transcript_of(stage: SpeechCaptions, *words: Segment, doubts: tuple[Doubt, ...] = ()) -> Transcript:
     origin = provenance(
         stage, model="pocketsphinx en-us", revision="5", parameters={"damage": "none"}, spans=[(0, 60)]
     )
     return Transcript(
-        video_id="video", language="en" if words else None, speech_spans=(), segments=words, provenance=origin
+        video_id="video",
+        language="en" if words else None,
+        speech_spans=(),
+        segments=words,
+        uncertain=doubts,
+        provenance=origin,
     )
 
 
@@ -116,6 +121,28 @@ def test_without_a_transcript_captions_are_empty_and_say_so(slicer: SpeechCaptio
     assert "rejected" in json.loads(one.provenance.parameters)["transcript"]
 
 
+def test_chinese_is_written_without_spaces(slicer: SpeechCaptions) -> None:
+    said = [word(0.2 * number, char) for number, char in enumerate("今天天气很好,我们去公园散步吧。")]
+    [caption] = captions(slicer, [clip_at(0, 10)], transcript_of(slicer, *said))
+    assert caption.text == "今天天气很好,我们去公园散步吧。"
+    assert len(caption.segments) == 1, "16 characters are fewer than 12 words"
+
+
+def test_left_out_speech_is_told_in_the_time_of_the_clip(slicer: SpeechCaptions) -> None:
+    doubts = tuple(
+        Doubt(start_s=start_s, end_s=end_s, reason=DoubtReason.LOOP, detail="4 words 9 times in a row")
+        for start_s, end_s in ((1.0, 3.0), (4.0, 12.0), (20.0, 21.0))
+    )
+    spoken = transcript_of(slicer, word(11.0), doubts=doubts)
+    first, second, last = captions(
+        slicer, [clip_at(2, 10, "a"), clip_at(10, 20, "b"), clip_at(21, 25, "c")], spoken
+    )
+    assert [(doubt.start_s, doubt.end_s) for doubt in first.uncertain] == [(0.0, 1.0), (2.0, 8.0)]
+    assert [(doubt.start_s, doubt.end_s) for doubt in second.uncertain] == [(0.0, 2.0)]
+    assert second.uncertain[0].detail == "4 words 9 times in a row"
+    assert last.uncertain == ()
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.floats(0, 30), max_size=60),
@@ -125,6 +152,7 @@ def test_without_a_transcript_captions_are_empty_and_say_so(slicer: SpeechCaptio
 def test_adjacent_clips_share_out_all_words(starts: list[float], cuts: list[float], max_words: int) -> None:
     stage = SpeechCaptions.__new__(SpeechCaptions)
     stage.config = SpeechCaptionsConfig(max_words=max_words)
+    stage._translator = None
     words = [word(start, str(number)) for number, start in enumerate(starts)]
     bounds = [0.0, *sorted(cuts), 31.0]
     clips = [clip_at(a, b, str(number)) for number, (a, b) in enumerate(itertools.pairwise(bounds))]

@@ -50,6 +50,7 @@ def plan_of(source: SourceVideo, start_pts: int, end_pts: int, frames: tuple[int
         clip_id=name,
         video_id=source.video_id,
         shot_ids=(f"shot-{name}",),
+        shot_start_pts=(start_pts,),
         stream=stream,
         start_pts=start_pts,
         end_pts=end_pts,

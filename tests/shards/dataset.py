@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from captioning.records import (
     Caption,
+    CaptionGate,
     Claim,
     FusedCaption,
     FusionKind,
@@ -25,13 +26,14 @@ from captioning.records import (
     SourceLine,
     Span,
     SupportScore,
+    Wording,
 )
 from curation.base.media_store import MediaRef
 from curation.base.records import Record, from_arrow, to_arrow
 from curation.base.rejects import Rejected
 from curation.base.stages import Snapshot
 from curation.base.workspace import Workspace
-from curation.records import Clip, DuplicateOf, SourceVideo
+from curation.records import Clip, DuplicateOf, NamedScore, SourceVideo
 from shards.records import DatasetManifest, Sample, ShardFile
 from shards.writing.manifest import Manifest, ManifestConfig
 from shards.writing.pack import Pack, PackConfig
@@ -65,6 +67,7 @@ class Records:
     sources: list[SourceVideo] = field(default_factory=list)
     captions: list[Caption] = field(default_factory=list)
     fused: list[FusedCaption] = field(default_factory=list)
+    gates: list[CaptionGate] = field(default_factory=list)
     duplicates: list[DuplicateOf] = field(default_factory=list)
 
     def tables(self) -> dict[str, tuple[type[Record], Sequence[Record]]]:
@@ -76,6 +79,7 @@ class Records:
             "clips": (Clip, self.clips),
             "sources": (SourceVideo, self.sources),
             "fused": (FusedCaption, self.fused),
+            "gates": (CaptionGate, self.gates),
             "duplicates": (DuplicateOf, self.duplicates),
             **by_modality,
         }
@@ -84,6 +88,11 @@ class Records:
         """The same with another fused text for one clip."""
         fused = [replace(one, text=text, claims=()) if one.clip_id == clip_id else one for one in self.fused]
         return replace(self, fused=fused)
+
+    def with_gate(self, clip_id: str, score: float, *failed: str) -> Records:
+        """The same with another score by the gates for one clip, and those that it failed."""
+        gates = [_gate(clip_id, score, *failed) if one.clip_id == clip_id else one for one in self.gates]
+        return replace(self, gates=gates)
 
     def with_code_version(self, version: str) -> Records:
         """The same texts, written by another version of the code."""
@@ -138,6 +147,7 @@ def make_records(
                 records.clips.append(_clip(clip_id, video_id, number, picture, sound))
                 records.captions += [_caption(clip_id, modality) for modality in Modality]
                 records.fused.append(_fused(clip_id))
+                records.gates.append(_gate(clip_id))
     return records
 
 
@@ -244,5 +254,13 @@ def _fused(clip_id: str) -> FusedCaption:
     )  # fmt: skip
     return FusedCaption(
         clip_id=clip_id, kind=FusionKind.AVS, text=text, sources=(line,), claims=(claim,),
+        wording=Wording.JOINED, support_rate=1.0, coverage=1.0, omitted=(), dropped=(),
         provenance=_provenance(),
+    )  # fmt: skip
+
+
+def _gate(clip_id: str, score: float = 0.5, *failed: str) -> CaptionGate:
+    return CaptionGate(
+        clip_id=clip_id, kinds=(FusionKind.AVS,), scores=(NamedScore(filter="similarity", value=score),),
+        failed=failed,
     )  # fmt: skip

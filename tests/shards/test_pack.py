@@ -46,7 +46,7 @@ def test_two_packs_give_the_same_bytes(workspace: Workspace, samples: list[Sampl
     other = Workspace.open(str(tmp_path / "other"))
     records = make_records(other, 3, 3, first_video=3)
     more = make_records(other, 3, 3)
-    for name in ("clips", "sources", "captions", "fused"):
+    for name in ("clips", "sources", "captions", "fused", "gates"):
         getattr(records, name).extend(getattr(more, name))
     write_dataset(other, records, CONFIG)
     assert shard_bytes(other) == first

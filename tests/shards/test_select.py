@@ -15,6 +15,7 @@ from curation.base.workspace import Workspace
 from curation.filters.config import FiltersConfig
 from curation.records import DuplicateOf, NamedScore
 from shards.records import Sample
+from shards.writing.gated import BestConfig
 from shards.writing.select import SelectConfig
 from tests.shards.dataset import Records, make_records, select
 
@@ -54,6 +55,47 @@ def test_every_clip_is_a_sample_or_a_reject(workspace: Workspace, records: Recor
     assert {p for s in samples for p in s.parent_ids} | {r.parent_id for r in rejects} == {
         clip.clip_id for clip in records.clips
     }
+
+
+def test_what_a_gate_turned_down_is_rejected_with_its_score(workspace: Workspace, records: Records) -> None:
+    clip = records.clips[2].clip_id
+    samples, rejects = select(workspace, records.with_gate(clip, 0.125, "similarity"))
+    assert [(each.parent_id, each.reason) for each in rejects] == [(clip, Reason.FILTERED)]
+    assert "captioning.gates: similarity = 0.125" in rejects[0].detail
+    assert len(samples) == len(records.clips) - 1
+
+
+def test_the_best_are_chosen_among_those_that_pass(workspace: Workspace, records: Records) -> None:
+    ids = [clip.clip_id for clip in records.clips]
+    for number, clip_id in enumerate(ids):
+        records = records.with_gate(clip_id, number / 100, *(["words"] if number == 35 else []))
+    records.gates[35] = dataclasses.replace(
+        records.gates[35], scores=(*records.gates[35].scores, NamedScore(filter="words", value=1.0))
+    )
+    records.duplicates = [duplicate(records, 34, of=0)]
+    samples, rejects = select(workspace, records, SelectConfig(best=BestConfig(count=5)))
+    assert sorted(sample.clip_id for sample in samples) == sorted(ids[29:34])
+    reasons = {each.parent_id: each.reason for each in rejects}
+    assert (reasons[ids[35]], reasons[ids[34]]) == (Reason.FILTERED, Reason.DUPLICATE_CLIP)
+    assert {reasons[clip_id] for clip_id in ids[:29]} == {Reason.NOT_CHOSEN}
+    [detail] = [each.detail for each in rejects if each.parent_id == ids[28]]
+    assert "by similarity (0.28) it is number 6, and 5 are kept" in detail
+
+
+def test_a_score_that_clips_do_not_have_is_named(workspace: Workspace, records: Records) -> None:
+    with pytest.raises(ValueError, match=r"by = aesthetics, but clip .* there are: similarity"):
+        select(workspace, records, SelectConfig(best=BestConfig(by="aesthetics", count=1)))
+
+
+def test_equal_scores_go_by_the_ids_of_clips(workspace: Workspace, records: Records) -> None:
+    samples, _ = select(workspace, records, SelectConfig(best=BestConfig(count=4)))
+    assert sorted(sample.clip_id for sample in samples) == sorted(clip.clip_id for clip in records.clips)[:4]
+
+
+def test_gates_scores_stand_in_the_metadata(workspace: Workspace, records: Records) -> None:
+    samples, _ = select(workspace, records.with_gate(records.clips[0].clip_id, 0.75))
+    [sample] = [each for each in samples if each.clip_id == records.clips[0].clip_id]
+    assert json.loads(sample.metadata)["scores"]["similarity"] == 0.75
 
 
 def test_order_of_input_does_not_matter(workspace: Workspace, records: Records) -> None:
@@ -211,7 +253,7 @@ def test_metadata_says_everything_and_nothing_of_this_machine(workspace: Workspa
     assert [fused["kind"] for fused in found["fused"]] == ["AVS", "V"]
     assert found["fused"][0]["claims"][0]["support"] == [{"modality": "video", "score": 0.75}]
     captions = {"video": 0.9, "audio": 0.9, "speech": 0.9, "support": 0.75}
-    assert found["scores"] == {"motion": 1.5, "audio_silence": 0.0, **captions}
+    assert found["scores"] == {"motion": 1.5, "audio_silence": 0.0, "similarity": 0.5, **captions}
     assert not captions.keys() & FiltersConfig.model_fields.keys(), "no filter may hide one of these"
     assert found["fused"][0]["provenance"]["model"] == "measured"
     assert found["source"]["licence"] == "CC-BY-4.0"

@@ -32,6 +32,19 @@ def test_captioners_see_each_frame_once_and_at_least_one() -> None:
     assert rules.caption_picks([0, 1, 2], [500, 900]) == [0]
 
 
+def test_each_of_several_shots_is_looked_at() -> None:
+    frame_pts = list(range(0, 4000, 40))
+    targets = rules.caption_targets(4000, 40, 2, [0, 3600, 3800])
+    shown = [frame_pts[pick] for pick in rules.caption_picks(frame_pts, targets)]
+    assert shown == [1000, 1800, 3000, 3680, 3880]
+    assert rules.caption_targets(4000, 40, 2, [0]) == rules.caption_targets(4000, 40, 2)
+    # A shot of a single frame is seen as well.
+    assert 3960 in [
+        frame_pts[pick]
+        for pick in rules.caption_picks(frame_pts, rules.caption_targets(4000, 40, 2, [0, 3960]))
+    ]
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [

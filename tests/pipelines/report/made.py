@@ -12,6 +12,7 @@ import pyarrow.dataset as ds
 
 from captioning.records import (
     Caption,
+    CaptionGate,
     Claim,
     FusedCaption,
     Transcript,
@@ -30,10 +31,12 @@ from tests.pipelines.report.records import (
     captions_of,
     cut_clip,
     fused,
+    gate_of,
     jpeg,
     picture,
     planned,
     provenance,
+    quoted,
     reject,
     scores_of,
     sha256,
@@ -55,6 +58,7 @@ OUTPUTS: Mapping[str, type[Record]] = {
     "transcribe": Transcript,
     "caption_speech": Caption,
     "fuse": FusedCaption,
+    "gate": CaptionGate,
     "dedup": DuplicateOf,
     "select": Sample,
     "pack": ShardFile,
@@ -113,9 +117,9 @@ TRAINING = Training(
 
 
 def made_up_run(num_videos: int = 4, clips_per_video: int = 5, pictures: Sequence[np.ndarray] = ()) -> Run:
-    """Videos with clips; of each video the last clip is a duplicate and the one before it has no
-    sound. Every fifth clip is not fused. Three files are rejected, and of each video a shot that is too
-    short and a blurred clip."""
+    """Videos with clips; of each video the last clip is a duplicate and the one before it has no sound. Every
+    fifth clip is not fused; the others with sound have two fused captions. Three files are rejected, and of
+    each video a shot that is too short and a blurred clip."""
     run = Run(files=num_videos + 3)
     for v in range(num_videos):
         video = source(v)
@@ -162,7 +166,17 @@ def with_text(run: Run, text: str) -> Run:
     ]
     changed.records[Caption] = [
         replace(
-            each, segments=tuple(replace(s, text=text) for s in each.segments), provenance=provenance(text)
+            each,
+            segments=tuple(replace(s, text=text) for s in each.segments),
+            uncertain=tuple(replace(doubt, detail=text) for doubt in each.uncertain),
+            translation=each.translation
+            and replace(
+                each.translation,
+                language=text,
+                segments=tuple(replace(s, text=text) for s in each.translation.segments),
+                provenance=provenance(text),
+            ),
+            provenance=provenance(text),
         )
         for each in run.records[Caption]
     ]
@@ -172,9 +186,21 @@ def with_text(run: Run, text: str) -> Run:
             text=text,
             sources=tuple(replace(line, text=text) for line in each.sources),
             claims=(Claim(start_char=0, end_char=len(text), lines=("V1", text), support=()),),
+            omitted=("V2", text),
+            dropped=tuple(
+                replace(claim, text=text, lines=("V1", text), problems=(text,)) for claim in each.dropped
+            ),
             provenance=provenance(text),
         )
         for each in run.records[FusedCaption]
+    ]
+    changed.records[CaptionGate] = [
+        replace(
+            gate,
+            scores=tuple(replace(score, filter=text) for score in gate.scores),
+            failed=tuple(text for _ in gate.failed),
+        )
+        for gate in run.records[CaptionGate]
     ]
     changed.records[Rejected] = [
         replace(each, detail=text, rejected_id=each.rejected_id if each.stage == "fuse" else text)
@@ -205,7 +231,10 @@ def _add_clip(
     if (v * count + c) % 5 == 1:
         run.add(reject(clip_id, "fuse", Reason.FUSION_FAILED, f"clip {clip_id}: no template fits 11 lines."))
         return
-    run.add(fused(clip_id, captions, silent))
+    fullest = fused(clip_id, captions, silent)
+    run.add(fullest, gate_of(clip_id, silent))
+    if not silent:
+        run.add(quoted(fullest))
     if c == count - 1:
         run.add(
             DuplicateOf(clip_id=clip_id, duplicate_of=hash_id("clip", v, 0), kind="near" if v else "exact")

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import cv2
 import numpy as np
 
 from captioning.records import (
     Caption,
+    CaptionGate,
     Claim,
+    Doubt,
+    DoubtReason,
+    Dropped,
     FusedCaption,
     FusionKind,
     Modality,
@@ -20,6 +24,8 @@ from captioning.records import (
     SourceLine,
     Span,
     SupportScore,
+    Translation,
+    Wording,
 )
 from curation.base.ids import hash_id
 from curation.base.media_store import MediaRef
@@ -54,6 +60,20 @@ AUDIO_LINES = (
 SPEECH_LINES = (
     ("what brings you to the land of the gatekeepers", 0.71),
     ("i am searching for someone", 0.64),
+)
+
+UNCERTAIN = (
+    Doubt(
+        start_s=0.2, end_s=1.9, reason=DoubtReason.COMPRESSIBLE, detail="compression ratio 3.1, at most 2.4"
+    ),
+)
+DROPPED = (
+    Dropped(
+        text="A red boat arrives in the harbour.",
+        lines=("V5", "V77"),
+        problems=("no line says red", "line V77 does not exist"),
+        draft=1,
+    ),
 )
 
 
@@ -97,6 +117,7 @@ def planned(clip_id: str, shot: Shot) -> PlannedClip:
         clip_id=clip_id,
         video_id=shot.video_id,
         shot_ids=(shot.shot_id,),
+        shot_start_pts=(0,),
         stream=0,
         start_pts=0,
         end_pts=1,
@@ -176,6 +197,8 @@ def captions_of(clip: Clip, silent: bool) -> list[Caption]:
                 text=" ".join(s.text for s in segments),
                 segments=segments,
                 confidence=0.9,
+                uncertain=UNCERTAIN if modality is Modality.SPEECH else (),
+                translation=in_french(segments) if modality is Modality.SPEECH and segments else None,
                 provenance=provenance(
                     f"cliploom measured {modality} facts"
                     if modality is not Modality.SPEECH
@@ -184,6 +207,14 @@ def captions_of(clip: Clip, silent: bool) -> list[Caption]:
             )
         )
     return captions
+
+
+def in_french(segments: Sequence[Segment]) -> Translation:
+    return Translation(
+        language="fr",
+        segments=tuple(replace(each, text=f"en français : {each.text}") for each in segments),
+        provenance=provenance("Qwen/Qwen3-4B-Instruct-2507"),
+    )
 
 
 def fused(clip_id: str, captions: Sequence[Caption], silent: bool) -> FusedCaption:
@@ -233,7 +264,43 @@ def fused(clip_id: str, captions: Sequence[Caption], silent: bool) -> FusedCapti
         text=text.strip(),
         sources=tuple(sources),
         claims=tuple(claims),
+        wording=Wording.JOINED if silent else Wording.REWRITTEN,
+        support_rate=1.0 if silent else 0.75,
+        coverage=0.62,
+        omitted=("V1",),
+        dropped=() if silent else DROPPED,
         provenance=provenance("cliploom template"),
+    )
+
+
+def quoted(fuller: FusedCaption) -> FusedCaption:
+    """The fused caption of what was seen alone: its first line, as it is."""
+    lines = tuple(line for line in fuller.sources if line.modality is Modality.VIDEO)
+    text = lines[0].text
+    claim = Claim(start_char=0, end_char=len(text), lines=(lines[0].line,), support=())
+    return replace(
+        fuller,
+        kind=FusionKind.V,
+        text=text,
+        sources=lines,
+        claims=(claim,),
+        wording=Wording.JOINED,
+        support_rate=1.0,
+        omitted=tuple(line.line for line in lines[1:]),
+        dropped=(),
+    )
+
+
+def gate_of(clip_id: str, silent: bool) -> CaptionGate:
+    """Gates of which a clip without sound does not pass the one of similarity."""
+    return CaptionGate(
+        clip_id=clip_id,
+        kinds=(FusionKind.V,) if silent else (FusionKind.AVS, FusionKind.V),
+        scores=(
+            NamedScore(filter="words", value=27.0),
+            NamedScore(filter="similarity", value=0.11 if silent else 0.31),
+        ),
+        failed=("similarity",) if silent else (),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from captioning.records import Claim, FusedCaption
+from pipelines.report.data import Citing
 from pipelines.report.render import render
 from pipelines.report.spans import fused_view
 from tests.pipelines.report.made import Run, data_of
@@ -26,16 +27,16 @@ def test_every_citation_leads_somewhere_and_back(run: Run, page: Page) -> None:
                     assert citation.anchor is not None
                     line = anchors[citation.anchor]
                     assert line.label == citation.label
-                    assert (piece.anchor, piece.number) in line.cited_by
+                    assert Citing(piece.anchor, piece.number, view.kind) in line.cited_by
                     cited += 1
     records = [fused for fused in run.records[FusedCaption] for claim in fused.claims for _ in claim.lines]
     assert cited == len(records)
 
 
 def test_the_fused_text_is_shown_whole(run: Run) -> None:
-    texts = {fused.clip_id: fused.text for fused in run.records[FusedCaption]}
+    texts = {(fused.clip_id, fused.kind): fused.text for fused in run.records[FusedCaption]}
     shown_texts = {
-        clip.clip_id: "".join(piece.text for piece in view.pieces)
+        (clip.clip_id, view.kind): "".join(piece.text for piece in view.pieces)
         for clip in data_of(run).clips
         for view in clip.fused
     }

@@ -1,0 +1,1 @@
+"""Asks OpenAI-compatible model servers: many requests in flight, each answer kept."""

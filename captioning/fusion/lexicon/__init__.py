@@ -1,0 +1,1 @@
+"""What words mean: WordNet as Arrow files, small hand-made lists, and how alike two words are."""

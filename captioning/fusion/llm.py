@@ -1,0 +1,260 @@
+"""Fusion by a language model whose every claim is checked against the lines it cites."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from captioning.client.answers import Answer
+from captioning.client.requests import ChatRequest, Text
+from captioning.fusion.claims import ClaimBuilder, ClaimedText
+from captioning.fusion.entailment import EntailmentConfig, entailment
+from captioning.fusion.evidence import drawn_on, shown_evidence
+from captioning.fusion.fused import FusionConfig, fused_from, nothing_to_fuse
+from captioning.fusion.joining import JoiningConfig, joined
+from captioning.fusion.judging import Judge, Judged
+from captioning.fusion.sources import source_lines
+from captioning.fusion.template import MODEL
+from captioning.fusion.written import MAX_CLAIMS, WrittenClaim, schema, written_claims
+from captioning.prompts import load_prompt
+from captioning.provenance import provenance
+from captioning.records import (
+    Caption,
+    Dropped,
+    FusedCaption,
+    FusionKind,
+    Modality,
+    Provenance,
+    SourceLine,
+    Wording,
+)
+from captioning.served import Question, ServedModelConfig, Unusable, ask, open_client
+from curation.base.records import Record
+from curation.base.rejects import Rejected
+from curation.base.stages import Group, Join, Resources
+from curation.base.workspace import Workspace
+from curation.records import Clip
+
+_WRITTEN = (FusionKind.AV, FusionKind.AVS)
+"""Kinds that bring modalities together; of one modality the lines themselves are the caption."""
+
+
+class LlmFusionConfig(FusionConfig, ServedModelConfig):
+    """Fusion by a language model, e.g. Qwen3, under checks that do not trust it."""
+
+    kind: Literal["llm"] = Field("llm", description="A language model behind a server")
+    prompt: str = Field("fuse.v1", description="Prompt of the package, or the path of your own")
+    repair_prompt: str = Field("repair.v1", description="Prompt for the second draft, likewise")
+    max_claims: int = Field(6, ge=1, le=MAX_CLAIMS, description="Most sentences of a fused caption")
+    least_support: float = Field(
+        0.5, gt=0, le=1, description="Least score of a claim, by the checks, that counts as supported"
+    )
+    entailment: EntailmentConfig | None = Field(
+        None, description="A model that is asked of each claim whether its lines entail it; default: none"
+    )
+    joining: JoiningConfig = Field(
+        JoiningConfig(), description="How lines are joined where no draft is supported, and for V, A and S"
+    )
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A text to be written: the clip, the kind, and the lines it may rest on."""
+
+    clip: Clip
+    kind: FusionKind
+    lines: tuple[SourceLine, ...]
+
+
+class LlmFusion(Join[FusedCaption]):
+    """Has a model write claims that cite numbered lines, and lets no claim pass that its lines do not
+    support: a draft with others is written once more, told what is wrong; if that does not help, the lines
+    are joined as they are. What was dropped, and why, is kept."""
+
+    name: ClassVar[str] = "fuse"
+    version: ClassVar[str] = "1"
+    on: ClassVar[str] = "clip_id"
+    inputs: ClassVar[Mapping[str, type[Record]]] = {
+        "clips": Clip,
+        "video": Caption,
+        "audio": Caption,
+        "speech": Caption,
+    }
+    output: ClassVar[type[FusedCaption]] = FusedCaption
+    resources: ClassVar[Resources] = Resources(
+        cpus=0.5, memory_bytes=1 << 30, batch_size=64, units_in_flight=16
+    )
+
+    config: LlmFusionConfig
+
+    def __init__(self, config: LlmFusionConfig, workspace: Workspace) -> None:
+        self.config = config
+        self._workspace = workspace
+        self._prompt = load_prompt(config.prompt)
+        self._repair_prompt = load_prompt(config.repair_prompt)
+        self._entailment = entailment(config.entailment, workspace, self.name)
+
+    def setup(self) -> None:
+        """Open the client and load the word lists."""
+        self._client = open_client(self.config, self._workspace, self.name)
+        if self._entailment is not None:
+            self._entailment.setup()
+        self._judge = Judge(self.config.least_support, self._entailment)
+
+    def fingerprints(self) -> Mapping[str, str]:
+        """The prompts, the word lists, and what judges entailment."""
+        return self._fingerprints
+
+    @cached_property
+    def _fingerprints(self) -> Mapping[str, str]:
+        # Each caption names its stage's key, and gigabytes of weights take long to be hashed.
+        found = {
+            "prompt": self._prompt.sha256,
+            "repair_prompt": self._repair_prompt.sha256,
+            **Judge.fingerprints(),
+        }
+        return found if self._entailment is None else {**found, **self._entailment.fingerprints()}
+
+    def __call__(self, batch: Sequence[Group]) -> Iterator[FusedCaption | Rejected]:
+        """Yield the fused captions, or one reject, of each clip."""
+        drafts: list[_Draft] = []
+        for group in batch:
+            captions = [caption for modality in Modality for caption in group.all(modality.value)]
+            for clip in group.all("clips"):
+                found = list(self._drafts(clip, captions))
+                drafts += found
+                if not found:
+                    yield nothing_to_fuse(self.name, clip, captions)
+        for draft in drafts:
+            if draft.kind not in _WRITTEN:
+                yield self._joined(draft, Wording.JOINED)
+        yield from self._written([draft for draft in drafts if draft.kind in _WRITTEN])
+
+    def _drafts(self, clip: Clip, captions: Sequence[Caption]) -> Iterator[_Draft]:
+        sources = source_lines(captions)
+        for kind in self.config.kinds:
+            if lines := drawn_on(kind, sources):
+                yield _Draft(clip, kind, lines)
+
+    def _written(self, drafts: Sequence[_Draft]) -> Iterator[FusedCaption]:
+        first = self._ask([(draft, partial(self._request, draft)) for draft in drafts])
+        again: list[tuple[_Draft, Judged]] = []
+        for draft, judged in self._judged(first):
+            if judged is None:
+                yield self._joined(draft, Wording.JOINED_INSTEAD, support_rate=0.0)
+            elif judged.holds:
+                yield self._fused(draft, judged, Wording.WRITTEN, 1.0, ())
+            else:
+                again.append((draft, judged))
+        asked = self._ask([(draft, partial(self._request, draft, judged)) for draft, judged in again])
+        for (draft, before), (_, judged) in zip(again, self._judged(asked), strict=True):
+            rate, dropped = before.support_rate, before.dropped(1)
+            if judged is not None and judged.holds:
+                yield self._fused(draft, judged, Wording.REWRITTEN, rate, dropped)
+            else:
+                more = () if judged is None else judged.dropped(2)
+                yield self._joined(draft, Wording.JOINED_INSTEAD, rate, (*dropped, *more))
+
+    def _ask(
+        self, drafts: Sequence[tuple[_Draft, Callable[[], ChatRequest]]]
+    ) -> list[tuple[_Draft, Sequence[WrittenClaim] | Unusable]]:
+        questions = [Question(draft, draft.clip.video_id, request) for draft, request in drafts]
+
+        def use(_: _Draft, answer: Answer) -> Sequence[WrittenClaim]:
+            return written_claims(answer, self.config.max_claims)
+
+        return list(ask(self._client, questions, use))
+
+    def _judged(
+        self, answers: Sequence[tuple[_Draft, Sequence[WrittenClaim] | Unusable]]
+    ) -> Iterator[tuple[_Draft, Judged | None]]:
+        """Each draft with what the checks say of it, None where there is nothing to be checked."""
+        usable = [(draft, claims) for draft, claims in answers if not isinstance(claims, Unusable)]
+        judged = iter(self._judge([(claims, draft.lines, draft.clip.video_id) for draft, claims in usable]))
+        for draft, claims in answers:
+            yield draft, None if isinstance(claims, Unusable) else next(judged)
+
+    def _request(self, draft: _Draft, before: Judged | None = None) -> ChatRequest:
+        """Of the first draft, or of the second with what is wrong with the one before."""
+        told = [Text(shown_evidence(draft.lines))]
+        if before is not None:
+            told.append(Text(self._repair_prompt.filled(problems=before.explained())))
+        return ChatRequest(
+            self.config.asked,
+            tuple(told),
+            self.config.sampling,
+            system=self._prompt.filled(
+                duration=f"{draft.clip.duration_s:.1f}", claims=str(self.config.max_claims)
+            ),
+            schema=schema(self.config.max_claims),
+        )
+
+    def _fused(
+        self, draft: _Draft, judged: Judged, wording: Wording, rate: float, dropped: Sequence[Dropped]
+    ) -> FusedCaption:
+        builder = ClaimBuilder(draft.lines)
+        for claim, check in zip(judged.claims, judged.checks, strict=True):
+            support = {part.modality: part.score for part in check.support}
+            builder.add(claim.text, claim.cites, support)
+        return fused_from(
+            draft.clip,
+            draft.kind,
+            draft.lines,
+            builder.build(),
+            wording,
+            self._origin(draft),
+            support_rate=rate,
+            dropped=dropped,
+        )
+
+    def _joined(
+        self,
+        draft: _Draft,
+        wording: Wording,
+        support_rate: float = 1.0,
+        dropped: Sequence[Dropped] = (),
+    ) -> FusedCaption:
+        text: ClaimedText = joined(draft.lines, self.config.joining)
+        return fused_from(
+            draft.clip,
+            draft.kind,
+            draft.lines,
+            text,
+            wording,
+            self._own_origin(draft) if wording is Wording.JOINED else self._origin(draft),
+            support_rate=support_rate,
+            dropped=dropped,
+        )
+
+    def _own_origin(self, draft: _Draft) -> Provenance:
+        """Of a text that no model was asked for."""
+        return provenance(
+            self,
+            model=MODEL,
+            revision=self.version,
+            parameters=self.config.joining.semantic(),
+            spans=[(0.0, draft.clip.duration_s)],
+        )
+
+    def _origin(self, draft: _Draft) -> Provenance:
+        config = self.config
+        return provenance(
+            self,
+            model=config.model,
+            revision=config.revision,
+            parameters={
+                **config.sampling.semantic(),
+                "max_claims": config.max_claims,
+                "least_support": config.least_support,
+                "joining": config.joining.semantic(),
+                "repair_prompt_sha256": self._repair_prompt.sha256,
+                "entailment": None if config.entailment is None else config.entailment.semantic(),
+            },
+            spans=[(0.0, draft.clip.duration_s)],
+            prompt=self._prompt.file,
+            prompt_text=self._prompt.text,
+        )

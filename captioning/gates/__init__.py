@@ -1,0 +1,1 @@
+"""Which fused captions are good enough to be packed."""

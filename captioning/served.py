@@ -1,0 +1,135 @@
+"""What captioners that ask model servers share: the model, its server, and asking again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from pydantic import Field
+
+from captioning.client.answers import Answer, Refused
+from captioning.client.client import Client
+from captioning.client.config import UrlsConfig
+from captioning.client.requests import ChatRequest, Model, SamplingConfig
+from captioning.client.responses import Responses
+from captioning.lines import UnusableAnswer
+from captioning.serve.config import ServerConfig
+from curation.base.config import Config, operational
+from curation.base.stages import Misconfigured
+from curation.base.workspace import Workspace
+
+MAX_ASKED = 3
+"""Times that a model is asked for a usable answer, each with another draw of words."""
+_OTHER_DRAW_TEMPERATURE = 0.4
+_OK = 200
+
+Item = TypeVar("Item")
+Usable = TypeVar("Usable")
+
+
+class ServedModelConfig(Config):
+    """A model behind a server."""
+
+    model: str = Field(
+        ..., min_length=1, description="The model's name on the Hugging Face hub, or its folder on the server"
+    )
+    revision: str = Field(
+        ...,
+        min_length=1,
+        description="The commit that the server holds (40 hex digits for a model of the hub); another one is "
+        "another captioner",
+    )
+    server: ServerConfig = operational(..., description="Where it is served")
+    sampling: SamplingConfig = Field(SamplingConfig(), description="How it chooses its words")
+
+    @property
+    def asked(self) -> Model:
+        """As requests name it."""
+        return Model(self.model, self.revision)
+
+
+def open_client(config: ServedModelConfig, workspace: Workspace, stage: str) -> Client:
+    """A client of a captioner's servers that keeps answers in the run.
+
+    Raises:
+        Misconfigured: the servers' addresses are not known here.
+    """
+    if not isinstance(config.server, UrlsConfig):
+        raise Misconfigured(
+            f"{stage}: the server of {config.model} was not started; only a run starts servers of kind "
+            f"'{config.server.kind}'. Use cliploom run, or give kind: urls"
+        )
+    return Client(config.server, Responses(workspace.storage, f"responses/{stage}"))
+
+
+@dataclass(frozen=True)
+class Question(Generic[Item]):
+    """What is asked about an item, of a unit whose answers are kept together. `request` makes the request
+    when its turn comes, so that the pictures and sounds of a whole batch are never in memory together."""
+
+    item: Item
+    unit: str
+    request: Callable[[], ChatRequest]
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """No answer to a question could be used; `why` says what was wrong with the last."""
+
+    why: str
+
+
+def ask(
+    client: Client, questions: Sequence[Question[Item]], use: Callable[[Item, Answer], Usable]
+) -> Iterator[tuple[Item, Usable | Unusable]]:
+    """Each item with what `use` made of the model's answer, in order.
+
+    An answer for which `use` raises `UnusableAnswer` is asked for again, up to `MAX_ASKED` times in all, with
+    another seed and some temperature, as the same words would come back otherwise.
+
+    Raises:
+        Retry: the servers are gone; what they answered is kept.
+        Misconfigured: the servers refuse to work for this user at all.
+    """
+    done: dict[int, Usable | Unusable] = {}
+    open_ones = list(enumerate(questions))
+    for round_number in range(MAX_ASKED):
+        open_ones = [(number, question) for number, question in open_ones if number not in done]
+        last = round_number == MAX_ASKED - 1
+        for unit, asked in _by_unit(open_ones).items():
+            requests = (_draw(question.request(), round_number) for _, question in asked)
+            for (number, question), answer in zip(asked, client.ask(requests, unit), strict=True):
+                if isinstance(answer, Refused):
+                    # An answer beyond all bounds is no refusal: another draw of words may end.
+                    if last or answer.status != _OK:
+                        done[number] = Unusable(f"the server refused it ({answer.status}): {answer.detail}")
+                    continue
+                try:
+                    done[number] = use(question.item, answer)
+                except UnusableAnswer as error:
+                    if last:
+                        done[number] = Unusable(f"asked {MAX_ASKED} times, the answer {error}")
+    for number, question in enumerate(questions):
+        yield question.item, done[number]
+
+
+def _by_unit(
+    questions: Sequence[tuple[int, Question[Item]]],
+) -> Mapping[str, list[tuple[int, Question[Item]]]]:
+    units: dict[str, list[tuple[int, Question[Item]]]] = {}
+    for number, question in questions:
+        units.setdefault(question.unit, []).append((number, question))
+    return units
+
+
+def _draw(request: ChatRequest, number: int) -> ChatRequest:
+    if number == 0:
+        return request
+    sampling = request.sampling.model_copy(
+        update={
+            "seed": request.sampling.seed + number,
+            "temperature": max(_OTHER_DRAW_TEMPERATURE, request.sampling.temperature),
+        }
+    )
+    return ChatRequest(request.model, request.parts, sampling, request.system, request.schema)

@@ -1,0 +1,83 @@
+"""What recognisers share: sound in pieces comes in, timed words with the recogniser's own doubts come out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import Field
+
+from captioning.audio.silero import Floats
+from captioning.speech.guards import GuardsConfig
+from captioning.speech.heard import Recognised
+from curation.base.config import Config
+from curation.base.stages import Resources
+
+AUTO = "auto"
+
+
+class SpeechConfig(Config):
+    """What all recognisers are asked."""
+
+    min_speech_s: float = Field(
+        0.5, ge=0, le=30, description="Least speech in a piece, in seconds; less is not recognised"
+    )
+    guards: GuardsConfig = Field(GuardsConfig(), description="When text counts as made up.")
+
+
+class SpokenLanguageConfig(SpeechConfig):
+    """The same of recognisers that know several languages."""
+
+    language: str = Field(
+        AUTO,
+        pattern=r"^(auto|[a-z]{2,3})$",
+        description="ISO 639-1 code of what is spoken; auto: found for each source",
+    )
+
+
+class Recogniser(ABC):
+    """Writes down speech in pieces of up to 30 s.
+
+    `model` and `revision` are for provenance; `resources` is what one call of it takes; `pieces_per_call` is
+    how many pieces it likes at once. `language` is the only one it knows, or None.
+    """
+
+    model: str
+    language: str | None = None
+    resources: Resources = Resources()
+    pieces_per_call: int = 1
+
+    @property
+    @abstractmethod
+    def revision(self) -> str:
+        """Version or hash of what the text depends on."""
+
+    def setup(self) -> None:  # noqa: B027 - not all have something to load
+        """Load weights; called once per worker.
+
+        Raises:
+            ValueError: a package or the weights are missing; the message says what to do.
+        """
+
+    @abstractmethod
+    def fingerprints(self) -> Mapping[str, str]:
+        """Versions or hashes of what shapes the text, for the stage key."""
+
+    @abstractmethod
+    def parameters(self) -> Mapping[str, Any]:
+        """Settings that shape the text, as plain JSON values, for provenance."""
+
+    def forget(self) -> None:  # noqa: B027 - most have no memory
+        """Return to the state after `setup`; called before each source."""
+
+    @abstractmethod
+    def hear(self, unit: str, sounds: Sequence[Floats], language: str | None) -> list[Recognised]:
+        """What is said in each of some sounds (float32 mono, 16 kHz, up to 30 s) of a source.
+
+        `unit` names the source; `language` is what is spoken, None to find out. Times count from the first
+        sample of each sound.
+
+        Raises:
+            Retry: a passing fault.
+        """
