@@ -57,11 +57,11 @@ class Declare:
     def find_spec(self, name, path=None, target=None):
         if name == "torchvision":
             sys.meta_path.remove(self)
-            import torch
+            from torch import library
 
-            self.library = torch.library.Library("torchvision", "DEF")
+            self.kept = library.Library("torchvision", "DEF")
             for operator in ("nms", "qnms"):
-                self.library.define(operator + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+                self.kept.define(operator + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         return None
 
 
