@@ -17,6 +17,7 @@ from captioning.lines import UnusableAnswer
 from captioning.serve.config import ServerConfig
 from curation.base.config import Config, operational
 from curation.base.stages import Misconfigured
+from curation.base.storage import Storage
 from curation.base.workspace import Workspace
 
 MAX_ASKED = 3
@@ -28,7 +29,7 @@ Item = TypeVar("Item")
 Usable = TypeVar("Usable")
 
 
-class ServedModelConfig(Config):
+class ServedConfig(Config):
     """A model behind a server."""
 
     model: str = Field(
@@ -40,17 +41,32 @@ class ServedModelConfig(Config):
         description="The commit that the server holds (40 hex digits for a model of the hub); another one is "
         "another captioner",
     )
+    quantization: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9_-]+$",
+        description="vLLM's name of how the server makes the weights smaller, e.g. fp8; default: it does not",
+    )
     server: ServerConfig = operational(..., description="Where it is served")
-    sampling: SamplingConfig = Field(SamplingConfig(), description="How it chooses its words")
+    responses: str | None = operational(
+        None,
+        min_length=1,
+        description="Folder or URL where answers are kept, which runs may share; default: in the run",
+    )
 
     @property
     def asked(self) -> Model:
         """As requests name it."""
-        return Model(self.model, self.revision)
+        return Model(self.model, self.revision, self.quantization)
 
 
-def open_client(config: ServedModelConfig, workspace: Workspace, stage: str) -> Client:
-    """A client of a captioner's servers that keeps answers in the run.
+class ServedModelConfig(ServedConfig):
+    """A model behind a server that writes text."""
+
+    sampling: SamplingConfig = Field(SamplingConfig(), description="How it chooses its words")
+
+
+def open_client(config: ServedConfig, workspace: Workspace, stage: str) -> Client:
+    """A client of a captioner's servers that keeps answers.
 
     Raises:
         Misconfigured: the servers' addresses are not known here.
@@ -60,7 +76,9 @@ def open_client(config: ServedModelConfig, workspace: Workspace, stage: str) -> 
             f"{stage}: the server of {config.model} was not started; only a run starts servers of kind "
             f"'{config.server.kind}'. Use cliploom run, or give kind: urls"
         )
-    return Client(config.server, Responses(workspace.storage, f"responses/{stage}"))
+    if config.responses is None:
+        return Client(config.server, Responses(workspace.storage, f"responses/{stage}"))
+    return Client(config.server, Responses(Storage(config.responses), stage))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from captioning.client.answers import Answer
-from captioning.facts import LANGUAGE
+from captioning.language import likely_language
 from captioning.lines import lines_of
 from captioning.prompts import Prompt
 from captioning.provenance import provenance
@@ -46,12 +46,13 @@ def served_caption(
             reason=Reason.CAPTION_FAILED,
             detail=f"{config.model}: {said.why}. The clip goes on without this caption.",
         )
+    text = " ".join(line.text for line in said)
     confidence = sum(line.confidence for line in said) / len(said) if said else 0.0
     return Caption(
         clip_id=clip.clip_id,
         modality=modality,
-        language=LANGUAGE if said else None,
-        text=" ".join(line.text for line in said),
+        language=likely_language(text) if said else None,
+        text=text,
         segments=tuple(said),
         confidence=round_score(confidence),
         provenance=provenance(

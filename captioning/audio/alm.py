@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from captioning.client.requests import ChatRequest, Sound
+from captioning.language import language_fingerprints
 from captioning.lines import SCHEMA
 from captioning.prompts import load_prompt
 from captioning.records import Caption, Modality
@@ -51,8 +52,8 @@ class AlmCaptioner(Map[Clip, Caption]):
         self._client = open_client(self.config, self._workspace, self.name)
 
     def fingerprints(self) -> Mapping[str, str]:
-        """The prompt."""
-        return {"prompt": self._prompt.sha256}
+        """The prompt, and what tells languages."""
+        return {"prompt": self._prompt.sha256, **language_fingerprints()}
 
     def __call__(self, batch: Sequence[Clip]) -> Iterator[Caption | Rejected]:
         """Yield one caption, or one reject, per clip."""

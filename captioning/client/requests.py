@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -27,10 +27,12 @@ class SamplingConfig(Config):
 
 @dataclass(frozen=True)
 class Model:
-    """A model as its server names it, and the revision (a commit or a hash) that the user pinned."""
+    """A model as its server names it, the revision (a commit or a hash) that the user pinned, and how its
+    weights were made smaller, if they were: all that decides what it says."""
 
     name: str
     revision: str
+    quantization: str | None = None
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,7 @@ class ChatRequest:
         """Hash of all that shapes the answer (64 hex digits): model, revision, words, settings, media."""
         return _digest(
             "chat",
-            self.model.name,
-            self.model.revision,
+            *astuple(self.model),
             self.system,
             [_part(part) for part in self.parts],
             self.sampling.semantic(),
@@ -99,8 +100,7 @@ class TranscriptionRequest:
         """Hash of all that shapes the answer (64 hex digits)."""
         return _digest(
             "transcription",
-            self.model.name,
-            self.model.revision,
+            *astuple(self.model),
             _part(self.sound),
             self.language,
             self.temperature,

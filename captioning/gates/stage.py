@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from captioning.gates.config import GatesConfig
-from captioning.gates.language import language_fingerprints, language_of
 from captioning.gates.measures import repetition, words
 from captioning.gates.similarity import Similarity
+from captioning.language import language_fingerprints, language_of
 from captioning.records import FULLEST_FIRST, CaptionGate, FusedCaption
 from curation.base.records import Record, round_score
 from curation.base.rejects import Rejected

@@ -101,7 +101,7 @@ def _check_model(name: str, config: VllmConfig | RayServeConfig, model: Model) -
 
 def _check_memory(name: str, config: VllmConfig, model: Model, weights: Weights) -> Iterator[Finding]:
     engine = config.engine
-    need, parts = _need_bytes(engine, weights)
+    need, parts = _need_bytes(model, engine, weights)
     if engine.gpus_per_replica == 0:
         if need * engine.replicas > machine_bytes():
             yield Finding(
@@ -149,10 +149,10 @@ def _check_gpu(
         )
 
 
-def _need_bytes(engine: EngineConfig, weights: Weights) -> tuple[int, str]:
+def _need_bytes(model: Model, engine: EngineConfig, weights: Weights) -> tuple[int, str]:
     """Least memory of one GPU, and what it is made of: a server does not start if its cache cannot hold the
     longest request."""
-    size = weights.size_bytes * (EIGHT_BIT_SHARE if engine.quantization in EIGHT_BIT else 1.0)
+    size = weights.size_bytes * (EIGHT_BIT_SHARE if model.quantization in EIGHT_BIT else 1.0)
     length = engine.max_model_len or 1
     cache = (weights.cache_bytes_per_token or 0) * length
     gpus = max(1, engine.gpus_per_replica)

@@ -53,7 +53,7 @@ def vllm_command(installation: Installation, model: Model, engine: EngineConfig)
     command += ["--served-model-name", model.name]
     if folder is None:
         command += ["--revision", model.revision, "--tokenizer-revision", model.revision]
-    for name, value in engine_arguments(engine).items():
+    for name, value in engine_arguments(model, engine).items():
         flag = f"--{name.replace('_', '-')}"
         if isinstance(value, bool):
             command.append(flag if value else f"--no-{flag[2:]}")
@@ -65,7 +65,7 @@ def vllm_command(installation: Installation, model: Model, engine: EngineConfig)
     return [*command, "--disable-uvicorn-access-log", "--disable-fastapi-docs"]
 
 
-def engine_arguments(engine: EngineConfig) -> dict[str, object]:
+def engine_arguments(model: Model, engine: EngineConfig) -> dict[str, object]:
     """vLLM's arguments by name, the same for a server of its own and under Ray Serve."""
     arguments: dict[str, object] = {
         "trust_remote_code": False,
@@ -87,8 +87,8 @@ def engine_arguments(engine: EngineConfig) -> dict[str, object]:
         "default_chat_template_kwargs": {"enable_thinking": False},
     }
     arguments["max_model_len"] = -1 if engine.max_model_len is None else engine.max_model_len
-    if engine.quantization is not None:
-        arguments["quantization"] = engine.quantization
+    if model.quantization is not None:
+        arguments["quantization"] = model.quantization
     if engine.gpus_per_replica:
         arguments["gpu_memory_utilization"] = engine.gpu_memory_share
     else:

@@ -30,9 +30,6 @@ class EngineConfig(Config):
     gpu_memory_share: float = operational(
         0.9, gt=0, le=1, description="Share of a GPU's memory that a copy may take"
     )
-    quantization: str | None = Field(
-        None, pattern=r"^[a-z0-9_-]+$", description="vLLM's name of a quantisation, e.g. fp8; default: none"
-    )
     start_within_s: float = operational(
         1800.0, gt=0, description="Longest time until a copy answers, in seconds (weights may be fetched)"
     )

@@ -76,7 +76,7 @@ def llm_arguments(config: RayServeConfig, model: Model) -> dict[str, Any]:
     """Arguments of ray.serve.llm's LLMConfig for a model."""
     engine = config.engine
     folder = local_folder(model)
-    arguments: dict[str, Any] = dict(engine_arguments(engine))
+    arguments: dict[str, Any] = dict(engine_arguments(model, engine))
     if folder is None:
         arguments |= {"revision": model.revision, "tokenizer_revision": model.revision}
     found: dict[str, Any] = {

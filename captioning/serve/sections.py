@@ -18,7 +18,7 @@ def served_sections(config: Config, path: str = "") -> dict[str, tuple[ServerCon
     found: dict[str, tuple[ServerConfig, Model]] = {}
     server = getattr(config, "server", None)
     if isinstance(server, UrlsConfig | VllmConfig | RayServeConfig):
-        found[path] = (server, Model(getattr(config, "model"), getattr(config, "revision")))  # noqa: B009
+        found[path] = (server, getattr(config, "asked"))  # noqa: B009
     for name in type(config).model_fields:
         value = getattr(config, name)
         if isinstance(value, Config):

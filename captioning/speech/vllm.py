@@ -13,10 +13,9 @@ from pydantic import Field
 
 from captioning.audio.silero import SAMPLE_RATE_HZ, Floats
 from captioning.client.answers import Answer, Heard, Refused
-from captioning.client.requests import Model, Sound, TranscriptionRequest
+from captioning.client.requests import Sound, TranscriptionRequest
 from captioning.records import DoubtReason
-from captioning.serve.config import ServerConfig
-from captioning.served import ServedModelConfig, open_client
+from captioning.served import ServedConfig, open_client
 from captioning.speech.heard import Recognised, Utterance
 from captioning.speech.language import code_of
 from captioning.speech.recogniser import AUTO, Recogniser, SpokenLanguageConfig
@@ -32,20 +31,10 @@ UNKNOWN_CONFIDENCE = 0.5
 """Of words of a server that does not say how likely they are."""
 
 
-class VllmSpeechConfig(SpokenLanguageConfig):
+class VllmSpeechConfig(SpokenLanguageConfig, ServedConfig):
     """A speech recogniser behind a server, e.g. Whisper, Voxtral or Qwen3-ASR by vLLM."""
 
     kind: Literal["vllm"] = Field("vllm", description="A model behind a server with /v1/audio/transcriptions")
-    model: str = Field(
-        ..., min_length=1, description="The model's name on the Hugging Face hub, or its folder on the server"
-    )
-    revision: str = Field(
-        ...,
-        min_length=1,
-        description="The commit that the server holds (40 hex digits for a model of the hub); another one is "
-        "another recogniser",
-    )
-    server: ServerConfig = operational(..., description="Where it is served")
     pieces_in_flight: int = operational(
         16, ge=1, le=256, description="Pieces of a source that are on their way at once"
     )
@@ -57,7 +46,7 @@ class VllmRecogniser(Recogniser):
     def __init__(self, config: VllmSpeechConfig, workspace: Workspace) -> None:
         self._config = config
         self._workspace = workspace
-        self._asked = Model(config.model, config.revision)
+        self._asked = config.asked
         self.model = config.model
         self.language = None if config.language == AUTO else config.language
         self.pieces_per_call = config.pieces_in_flight
@@ -70,9 +59,7 @@ class VllmRecogniser(Recogniser):
 
     def setup(self) -> None:
         """Open the client."""
-        config = self._config
-        served = ServedModelConfig(model=config.model, revision=config.revision, server=config.server)
-        self._client = open_client(served, self._workspace, STAGE)
+        self._client = open_client(self._config, self._workspace, STAGE)
 
     def fingerprints(self) -> Mapping[str, str]:
         """Nothing that is not in the config."""

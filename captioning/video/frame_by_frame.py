@@ -12,6 +12,7 @@ from pydantic import Field
 
 from captioning.client.answers import Answer
 from captioning.client.requests import ChatRequest, Picture, Text
+from captioning.language import language_fingerprints
 from captioning.lines import MAX_LINE_CHARS, SCHEMA, UnusableAnswer, said
 from captioning.prompts import load_prompt
 from captioning.records import Caption, Modality
@@ -74,11 +75,12 @@ class FrameByFrameCaptioner(Map[Clip, Caption]):
         self._summarisers = open_client(self.config.summary, self._workspace, self.name)
 
     def fingerprints(self) -> Mapping[str, str]:
-        """The prompts, and what makes frames smaller."""
+        """The prompts, what makes frames smaller, and what tells languages."""
         return {
             "frame_prompt": self._frame_prompt.sha256,
             "summary_prompt": self._summary_prompt.sha256,
             "pillow": importlib.metadata.version("pillow"),
+            **language_fingerprints(),
         }
 
     def __call__(self, batch: Sequence[Clip]) -> Iterator[Caption | Rejected]:

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from captioning.client.requests import ChatRequest, Part, Picture, Text
+from captioning.language import language_fingerprints
 from captioning.lines import SCHEMA
 from captioning.prompts import load_prompt
 from captioning.records import Caption, Modality, Segment
@@ -56,8 +57,12 @@ class VlmCaptioner(Map[Clip, Caption]):
         self._client = open_client(self.config, self._workspace, self.name)
 
     def fingerprints(self) -> Mapping[str, str]:
-        """The prompt, and what makes frames smaller."""
-        return {"prompt": self._prompt.sha256, "pillow": importlib.metadata.version("pillow")}
+        """The prompt, what makes frames smaller, and what tells languages."""
+        return {
+            "prompt": self._prompt.sha256,
+            "pillow": importlib.metadata.version("pillow"),
+            **language_fingerprints(),
+        }
 
     def __call__(self, batch: Sequence[Clip]) -> Iterator[Caption | Rejected]:
         """Yield one caption, or one reject, per clip."""

@@ -16,14 +16,22 @@ def test_a_value_is_never_looked_into(tmp_path: Path) -> None:
     assert prompt.filled(frames="$duration $$ ${x}", duration="3.0") == "Frames: $duration $$ ${x} in 3.0 s."
 
 
-def test_prompts_of_the_package_can_be_filled() -> None:
-    load_prompt("video.v1").filled(duration="3.0")
-    load_prompt("audio.v1").filled(duration="3.0")
-    load_prompt("frame.v1").filled()
-    load_prompt("summary.v1").filled(duration="3.0", frames="x")
-    load_prompt("fuse.v1").filled(duration="3.0", claims="6")
-    load_prompt("repair.v1").filled(problems="x")
-    load_prompt("entail.v1").filled(lines="x", claim="y")
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("video.v1", {"duration": "3.0"}),
+        ("audio.v1", {"duration": "3.0"}),
+        ("frame.v1", {}),
+        ("summary.v1", {"duration": "3.0", "frames": "x"}),
+        ("fuse.v1", {"duration": "3.0", "claims": "6"}),
+        ("repair.v1", {"problems": "x"}),
+        ("entail.v1", {"lines": "x", "claim": "y"}),
+    ],
+)
+def test_prompts_of_the_package_are_filled_whole(name: str, values: dict[str, str]) -> None:
+    text = load_prompt(name).filled(**values)
+    assert "$" not in text
+    assert all(value in text for value in values.values())
 
 
 def test_an_unknown_placeholder_is_named(tmp_path: Path) -> None:

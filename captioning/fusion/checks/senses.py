@@ -12,7 +12,7 @@ from captioning.fusion.lexicon.wordlists import listing
 
 SEEN_ONLY_HEARD = 0.75
 HEARD_ONLY_SEEN = 0.5
-SAID_AS_FACT = 0.3
+SAID_AS_FACT = 0.6
 _SEEING = frozenset(listing("see seen visible show shown appear display depict sight onscreen visibly"))
 _HEARING = frozenset(listing("hear heard audible audibly sound"))
 _VISUAL_DOING = frozenset(

@@ -68,7 +68,7 @@ def test_one_that_does_not_fit_is_an_error_with_ways_out(
     on_gpus(monkeypatch, 24, 24)
     spread = {"captioning.fusion": (vllm(python, gpus_per_replica=2), Model("m", "r"))}
     assert errors(check_servers(spread)) == []
-    eight_bit = {"captioning.fusion": (vllm(python, quantization="fp8"), Model("m", "r"))}
+    eight_bit = {"captioning.fusion": (vllm(python), Model("m", "r", "fp8"))}
     assert errors(check_servers(eight_bit)) == []
 
 

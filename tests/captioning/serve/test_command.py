@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def flags(command: list[str]) -> dict[str, str]:
 
 
 def test_a_model_of_the_hub_is_served_at_its_pinned_commit() -> None:
-    command = vllm_command(VLLM, HUB, EngineConfig(gpus_per_replica=2, quantization="fp8"))
+    command = vllm_command(VLLM, replace(HUB, quantization="fp8"), EngineConfig(gpus_per_replica=2))
     assert command[:5] == [VLLM.python, "-m", "vllm.entrypoints.cli.main", "serve", HUB.name]
     given = flags(command)
     assert given["--revision"] == given["--tokenizer-revision"] == COMMIT

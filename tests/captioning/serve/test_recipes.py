@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
-from pydantic import TypeAdapter
 
 from captioning.client.requests import Model
 from captioning.serve import checks
 from captioning.serve.checks import check_servers
-from captioning.serve.config import ServerConfig, VllmConfig
+from captioning.serve.config import VllmConfig
 from captioning.serve.gpus import Gpu
 from captioning.serve.models import local_folder
+from captioning.serve.sections import served_sections
 from captioning.serve.weights import Weights
+from pipelines.config import PipelineConfig
+from pipelines.config_file import load_config
 from tests.captioning.serve.fake_vllm import make_environment
 
 FOLDER = Path(__file__).resolve().parents[3] / "examples" / "captioning"
-SERVER: TypeAdapter[Any] = TypeAdapter(ServerConfig)
 FILES: dict[str, tuple[float, dict[str, int]]] = {
     "Qwen/Qwen2.5-VL-7B-Instruct": (16.6, {"num_hidden_layers": 28, "num_key_value_heads": 4}),
     "Qwen/Qwen3-VL-8B-Instruct": (17.5, {"num_hidden_layers": 36, "num_key_value_heads": 8}),
@@ -45,15 +44,11 @@ def test_a_recipe_fits_its_machine(
     recipe: str, gpus: int, gib: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     python = make_environment(tmp_path)
-    sections = yaml.safe_load((FOLDER / recipe).read_text())["captioning"]
     wanted: dict[str, tuple[VllmConfig, Model]] = {}
-    for name, section in sections.items():
-        if "server" not in section:
-            continue
-        server = SERVER.validate_python({**section["server"], "python": python})
-        model = Model(section["model"], section["revision"])
+    for name, (server, model) in served_sections(loaded(recipe)).items():
+        assert isinstance(server, VllmConfig)
         assert local_folder(model) is None
-        wanted[f"captioning.{name}"] = (server, model)
+        wanted[name] = (server.model_copy(update={"python": python}), model)
     machine = [Gpu(index, "test", gib << 30) for index in range(gpus)]
     monkeypatch.setattr(checks, "find_gpus", lambda: machine)
     monkeypatch.setattr(checks, "find_weights", weights_of)
@@ -66,6 +61,9 @@ def test_a_recipe_fits_its_machine(
 
 
 def test_in_the_small_recipe_one_server_writes_and_fuses() -> None:
-    sections = yaml.safe_load((FOLDER / "gpu_1x24gb.yaml").read_text())["captioning"]
-    for field in ("model", "revision", "server"):
-        assert sections["video"][field] == sections["fusion"][field]
+    found = served_sections(loaded("gpu_1x24gb.yaml"))
+    assert found["captioning.video"] == found["captioning.fusion"]
+
+
+def loaded(recipe: str) -> PipelineConfig:
+    return load_config(PipelineConfig, str(FOLDER / recipe), ())

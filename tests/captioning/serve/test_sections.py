@@ -6,23 +6,18 @@ from pydantic import Field
 
 from captioning.client.config import UrlsConfig
 from captioning.client.requests import Model
-from captioning.serve.config import ServerConfig, VllmConfig
+from captioning.serve.config import VllmConfig
 from captioning.serve.sections import served_sections, with_urls
-from curation.base.config import Config, operational
+from captioning.served import ServedModelConfig
+from curation.base.config import Config
 
 
-class Judge(Config):
-    model: str
-    revision: str
-    server: ServerConfig = operational(...)
-
-
-class Fusion(Judge):
-    entailment: Judge | None = None
+class Fusion(ServedModelConfig):
+    entailment: ServedModelConfig | None = None
 
 
 class Captioning(Config):
-    video: Judge
+    video: ServedModelConfig
     fusion: Fusion
     plain: Config = Field(Config())
 
@@ -35,7 +30,7 @@ VLLM = {"kind": "vllm"}
 CONFIG = Pipeline.model_validate(
     {
         "captioning": {
-            "video": {"model": "v", "revision": "1", "server": VLLM},
+            "video": {"model": "v", "revision": "1", "quantization": "fp8", "server": VLLM},
             "fusion": {
                 "model": "f",
                 "revision": "2",
@@ -49,7 +44,7 @@ CONFIG = Pipeline.model_validate(
 
 def test_each_is_found_with_its_model_and_path() -> None:
     assert served_sections(CONFIG) == {
-        "captioning.video": (VllmConfig(), Model("v", "1")),
+        "captioning.video": (VllmConfig(), Model("v", "1", "fp8")),
         "captioning.fusion": (UrlsConfig(urls=("http://h/v1",)), Model("f", "2")),
         "captioning.fusion.entailment": (VllmConfig(), Model("e", "3")),
     }

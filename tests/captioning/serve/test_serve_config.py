@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from captioning.client.requests import ChatRequest, Text
 from captioning.serve.config import ServerConfig, VllmConfig
+from captioning.video.vlm import VlmConfig
 
 SERVER: TypeAdapter[Any] = TypeAdapter(ServerConfig)
 
@@ -29,8 +31,17 @@ def test_gpus_must_be_as_many_as_the_copies_take(gpus: list[int]) -> None:
 
 
 def test_how_a_model_is_held_and_where_does_not_change_what_it_says_but_quantisation_does() -> None:
-    plain = SERVER.validate_python({"kind": "vllm"}).semantic()
+    plain = VlmConfig.model_validate(captioner({"kind": "vllm"}))
     moved = {"kind": "vllm", "python": "/opt/vllm/bin/python", "gpus": [3], "engine": {"max_num_seqs": 7}}
-    assert SERVER.validate_python(moved).semantic() == plain
-    other = SERVER.validate_python({"kind": "vllm", "engine": {"quantization": "fp8"}}).semantic()
-    assert other != plain
+    assert VlmConfig.model_validate(captioner(moved)).semantic() == plain.semantic()
+    eight_bit = VlmConfig.model_validate(captioner({"kind": "vllm"}) | {"quantization": "fp8"})
+    assert eight_bit.semantic() != plain.semantic()
+    assert asking(eight_bit).digest != asking(plain).digest
+
+
+def captioner(server: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": "vlm", "model": "/models/m", "revision": "mine", "server": server}
+
+
+def asking(config: VlmConfig) -> ChatRequest:
+    return ChatRequest(config.asked, (Text("what?"),), config.sampling)

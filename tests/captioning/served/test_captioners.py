@@ -6,6 +6,7 @@ import base64
 import dataclasses
 import itertools
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -257,6 +258,33 @@ def test_what_was_answered_is_not_asked_again(workspace: Workspace, kind: str) -
         num_asked = len(asked)
         assert list(stage_of(kind, server.url, workspace)(clips)) == first
         assert len(asked) == num_asked
+
+
+def test_runs_that_name_one_folder_share_their_answers(workspace: Workspace, tmp_path: Path) -> None:
+    other, shared = Workspace.open(str(tmp_path / "other")), str(tmp_path / "shared")
+    with recorded(lambda _: lines("A wall.")) as (server, asked):
+        first = list(stage_of("vlm", server.url, workspace, responses=shared)([grey_clip(workspace)]))
+        again = list(stage_of("vlm", server.url, other, responses=shared)([grey_clip(other)]))
+        assert len(asked) == 1
+        assert [each.text for each in captions(again)] == [each.text for each in captions(first)]
+        # A model that is held in another way is another model.
+        quantized = {"responses": shared, "quantization": "fp8"}
+        list(stage_of("vlm", server.url, other, **quantized)([grey_clip(other)]))
+        assert len(asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("A man in a red coat walks his dog along the beach while the sun goes down.", "en"),
+        ("Ein Mann in einem roten Mantel geht mit seinem Hund am Strand spazieren.", "de"),
+        ("Xyz 7.", None),
+    ],
+)
+def test_the_language_is_that_of_the_words(workspace: Workspace, text: str, language: str | None) -> None:
+    with recorded(lambda _: lines(text)) as (server, _):
+        [caption] = captions(list(stage_of("vlm", server.url, workspace)([grey_clip(workspace)])))
+    assert caption.language == language
 
 
 @pytest.mark.parametrize("kind", ["vlm", "alm", "frames"])

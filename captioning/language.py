@@ -9,11 +9,19 @@ from typing import Any
 
 from curation.base.records import round_score
 
+_LIKELY = 0.5
+
 
 def language_of(text: str) -> tuple[str, float]:
     """The likeliest language (ISO 639-1) of a text among 97, and how probable it is (0..1)."""
     code, probability = _identifier().classify(text)
     return str(code), round_score(float(probability))
+
+
+def likely_language(text: str) -> str | None:
+    """The language of a text, None where that is more likely wrong than right."""
+    code, probability = language_of(text)
+    return code if probability >= _LIKELY else None
 
 
 def language_fingerprints() -> Mapping[str, str]:
