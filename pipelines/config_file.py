@@ -184,8 +184,7 @@ def _without_tags(model: type[BaseModel], path: Path) -> Path:
             continue
         shown.append(part)
         if isinstance(part, str):
-            fields = [m.model_fields[part] for m in models if part in m.model_fields]
-            models = [found for field in fields for found in _models_in(field.annotation)]
+            models = _models_below(models, part)
     return tuple(shown)
 
 
@@ -208,9 +207,14 @@ def _models_at(model: type[BaseModel], path: Path) -> list[type[BaseModel]]:
         if tagged and not any(part in m.model_fields for m in models):
             models = tagged
         elif isinstance(part, str):
-            fields = [m.model_fields[part] for m in models if part in m.model_fields]
-            models = [found for field in fields for found in _models_in(field.annotation)]
+            models = _models_below(models, part)
     return models
+
+
+def _models_below(models: list[type[BaseModel]], part: str) -> list[type[BaseModel]]:
+    """The models of a field; what is no field is the name of an entry in a mapping of such models."""
+    fields = [m.model_fields[part] for m in models if part in m.model_fields]
+    return [found for field in fields for found in _models_in(field.annotation)] if fields else models
 
 
 def _literal(model: type[BaseModel]) -> tuple[Any, ...]:

@@ -198,7 +198,7 @@ def with_own_shards(values: dict[str, Any], output: str) -> None:
     training = values.get("training")
     if isinstance(training, dict):
         data = training.setdefault("data", {})
-        if isinstance(data, dict):
+        if isinstance(data, dict) and "mixture" not in data:
             data.setdefault("train", join(normalise(output), "shards"))
 
 

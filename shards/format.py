@@ -12,14 +12,25 @@ import pyarrow as pa
 SHARDS_FOLDER: Final = "shards"
 """The folder of a run below which shards and manifest lie."""
 MANIFEST_NAME: Final = "manifest.json"
+MANIFESTS_FOLDER: Final = "manifests"
+"""The folder beside the manifest that keeps every manifest there was, by version."""
 MANIFEST_SCHEMA_VERSION: Final = 1
 METADATA_SCHEMA_VERSION: Final = 1
 INDEX_SUFFIX: Final = ".index.parquet"
+INDEXED: Final = "indexed"
+"""The generation of tars that others wrote: only an index was made of them."""
 
 DEFAULT_LANES: Final = 64
 """Canonical lanes: enough to be divided by every usual number of ranks, few enough for small sets."""
 
-MEMBER_TYPES: Final = frozenset({"flac", "jpg", "json", "mp4"})
+MEDIA_TYPES: Final = {
+    "video": frozenset({"mkv", "mp4", "webm"}),
+    "audio": frozenset({"flac", "m4a", "mp3", "wav"}),
+    "image": frozenset({"jpeg", "jpg", "png", "webp"}),
+    "text": frozenset({"json", "txt"}),
+}
+"""What members may be, by kind. Our own shards hold flac, jpg, json and mp4; the rest is for others'."""
+MEMBER_TYPES: Final = frozenset().union(*MEDIA_TYPES.values())
 """Extensions of the members that every sample may have; but for further forms, nothing else is read."""
 _FORM = re.compile(r"[a-z][a-z0-9_]{0,15}\.mp4")
 
@@ -72,6 +83,11 @@ def manifest_version(manifest: dict[str, Any]) -> str:
     """The hash that names a dataset (sha256, hex): of everything in its manifest but the hash."""
     body = {name: value for name, value in manifest.items() if name != "version"}
     return hashlib.sha256(canonical_json(body).encode()).hexdigest()
+
+
+def kept_manifest_path(version: str) -> str:
+    """Where a manifest is kept for good, relative to the folder of shards."""
+    return f"{MANIFESTS_FOLDER}/{version}.json"
 
 
 def index_path(tar_path: str) -> str:

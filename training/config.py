@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from curation.base.config import Config, operational
 from training.checkpoint import CheckpointConfig
-from training.data import DataConfig
+from training.data_config import DataConfig
 from training.metrics import LoggingConfig
 from training.models.encoder_config import EncoderConfig
 from training.objectives.masked_pixels_config import MaskedPixelsConfig

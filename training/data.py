@@ -1,91 +1,65 @@
 """Shards to batches: reading and decoding run ahead of the trainer, in an order that never varies.
 
-One thread walks the stream and hands each sample to a pool of decoding threads (decoding releases
-the interpreter lock). It gathers their results in the order of the stream, so the number of threads
-changes the speed and nothing else, and it alone touches the reader.
+A pool of threads reads and decodes samples (both release the interpreter lock). One thread gathers their
+results in the order of the stream and stacks them, so the number of threads changes the speed and
+nothing else.
+
+Images and videos may be mixed: all samples of a batch have one shape, so an image is shown as a clip of
+`num_frames` equal frames.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, Full, Queue
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from curation.base.config import Config, operational
-from training.augmentation_config import AugmentationConfig
 from training.batch import Batch
+from training.data_config import DataConfig
 from training.randomness import Draw
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from shards.reading import Position, RawSample, ShardReader
+    from shards.reading import Loaded, RawSample, SampleStream
 
 POLL_S = 0.2
+PICTURES = ("mp4", "webm", "mkv", "jpg", "jpeg", "png", "webp")
+"""Members that can be shown, by extension; the first that a sample has is."""
 
 
-class DataConfig(Config):
-    """Where samples come from and how frames are taken from them."""
-
-    train: str | Annotated[tuple[str, ...], Field(min_length=1)] = operational(
-        description="URL of a run's shards folder, of its manifest.json, or of tars with their indexes; "
-        "several as a list. On the command line: --set data.train=RUN/shards"
-    )
-    split: str = Field("train", description="Split of the data set that is trained on.", min_length=1)
-    frame_px: int = Field(
-        256, description="Side of the decoded square that crops are taken from, in pixels.", ge=16, le=1024
-    )
-    sampling: Literal["segment", "uniform"] = Field(
-        "segment",
-        description="segment: a random frame of each equal stretch of the clip; uniform: its middle frame.",
-    )
-    augmentation: AugmentationConfig = Field(AugmentationConfig(), description="Random crops and mirroring.")
-    max_damaged_fraction: float = operational(
-        0.01,
-        description="Share of the split's samples that may prove damaged before training stops.",
-        ge=0,
-        le=1,
-    )
-    decode_threads: int = operational(2, description="Threads that decode video.", ge=1, le=256)
-    prefetch_batches: int = operational(2, description="Batches kept ready for the trainer.", ge=1, le=64)
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A sample on its way to becoming a clip, uint8 [T, H, W, 3]."""
-
-    sample: RawSample
-    position: Position
-    clip: Future[NDArray[np.uint8]]
-
-
-@dataclass(frozen=True)
-class _Clip:
-    """A decoded sample; the sample may be another than the stream's where that one was damaged."""
-
-    draw: Draw
-    position: Position
-    frames: NDArray[np.uint8]
-
-
-def open_reader(config: DataConfig, seed: int) -> ShardReader:
-    """The stream of samples that a config names, at its beginning.
+def open_stream(config: DataConfig, *, seed: int, batch_size: int) -> SampleStream:
+    """The stream of samples that a config names, at its beginning; `batch_size` is that of all ranks.
 
     Raises:
-        ShardError: the URL is refused, or there is no sample in the split.
+        ShardError: a URL is refused, there is no sample in a split, or too few for a batch.
         FileNotFoundError: nothing is there.
     """
-    from shards.reading import ShardReader
+    from shards.reading import MixtureReader, MixtureSource, ShardReader
 
-    return ShardReader(
-        config.train, split=config.split, seed=seed, max_damaged_fraction=config.max_damaged_fraction
+    if config.train is not None:
+        return ShardReader(
+            config.train,
+            split=config.split,
+            seed=seed,
+            max_damaged_fraction=config.max_damaged_fraction,
+            cache=config.cache,
+            epoch_multiple=batch_size if config.epoch_remainder == "drop" else 1,
+            follow=config.follow,
+        )
+    assert config.mixture is not None
+    return MixtureReader(
+        {
+            name: MixtureSource(urls=source.urls, split=source.split, weights=source.weights)
+            for name, source in config.mixture.items()
+        },
+        batch_size=batch_size,
+        seed=seed,
+        max_damaged_fraction=config.max_damaged_fraction,
+        cache=config.cache,
     )
 
 
@@ -96,18 +70,17 @@ class BatchLoader:
     """
 
     def __init__(
-        self, reader: ShardReader, config: DataConfig, *, batch_size: int, num_frames: int, seed: int
+        self, stream: SampleStream, config: DataConfig, *, batch_size: int, num_frames: int, seed: int
     ) -> None:
-        self._reader = reader
+        self._stream = stream
         self._config = config
         self._batch_size = batch_size
         self._num_frames = num_frames
         self._seed = seed
         self._closed = threading.Event()
         self._ready: Queue[Batch] = Queue(config.prefetch_batches)
-        self._decoders = ThreadPoolExecutor(config.decode_threads, thread_name_prefix="decode")
-        self._walker = ThreadPoolExecutor(1, thread_name_prefix="read")
-        self._walk = self._walker.submit(self._read_ahead)
+        self._stacker = ThreadPoolExecutor(1, thread_name_prefix="stack")
+        self._work = self._stacker.submit(self._read_ahead)
 
     def next_batch(self, give_up: Callable[[], bool]) -> Batch | None:
         """The next batch of the stream, None if `give_up` became true while waiting for it.
@@ -120,73 +93,63 @@ class BatchLoader:
             try:
                 return self._ready.get(timeout=POLL_S)
             except Empty:
-                if self._walk.done():
-                    self._walk.result()
+                if self._work.done():
+                    self._work.result()
                 if give_up():
                     return None
 
     def close(self) -> None:
         """Stop reading ahead; what is being decoded is finished, the rest dropped."""
         self._closed.set()
-        self._decoders.shutdown(wait=True, cancel_futures=True)
-        self._walker.shutdown(wait=True)
+        self._stacker.shutdown(wait=True)
 
     def _read_ahead(self) -> None:
-        clips = self._clips()
-        while not self._closed.is_set():
-            batch = self._stack([next(clips) for _ in range(self._batch_size)])
+        from shards.reading import PrefetchLoader
+
+        with PrefetchLoader(self._stream, self._decode, threads=self._config.decode_threads) as loader:
+            rows: list[Loaded[NDArray[np.uint8]]] = []
             while not self._closed.is_set():
-                try:
-                    self._ready.put(batch, timeout=POLL_S)
-                    break
-                except Full:
-                    continue
+                rows.append(next(loader))
+                if len(rows) == self._batch_size:
+                    self._put(self._stack(rows))
+                    rows = []
 
-    def _clips(self) -> Iterator[_Clip]:
-        """Decoded samples in the order of the stream; a few more are always being decoded."""
-        stream = iter(self._reader)
-        in_flight: deque[_Row] = deque()
-        while True:
-            while len(in_flight) < 2 * self._config.decode_threads:
-                sample, position = next(stream)
-                in_flight.append(_Row(sample, position, self._decoders.submit(self._decode, sample)))
-            yield self._finish(in_flight.popleft())
-
-    def _finish(self, row: _Row) -> _Clip:
-        from shards.reading import DecodeError
-
-        sample, decode = row.sample, row.clip.result
-        while True:
+    def _put(self, batch: Batch) -> None:
+        while not self._closed.is_set():
             try:
-                return _Clip(self._draw(sample), row.position, decode())
-            except DecodeError as error:
-                sample = self._reader.replacement(sample, str(error))
-                decode = self._decoders.submit(self._decode, sample).result
+                self._ready.put(batch, timeout=POLL_S)
+                return
+            except Full:
+                continue
 
     def _decode(self, sample: RawSample) -> NDArray[np.uint8]:
+        """A clip, uint8 [T, H, W, 3]."""
         from shards.reading import DecodeError, decode_frames
 
-        if "mp4" not in sample.members:
-            raise DecodeError(f"no .mp4 among its members ({', '.join(sorted(sample.members))})")
+        shown = next((extension for extension in PICTURES if extension in sample.members), None)
+        if shown is None:
+            raise DecodeError(f"nothing to show among its members ({', '.join(sorted(sample.members))})")
         return decode_frames(
-            sample.members["mp4"],
+            sample.members[shown],
             num_frames=self._num_frames,
             size_px=self._config.frame_px,
             sampling=self._config.sampling,
             key=self._draw(sample).key,
+            media=shown,
+            decoder=self._config.decoder,
         )
 
     def _draw(self, sample: RawSample) -> Draw:
         return Draw(self._seed, sample.epoch, sample.key)
 
-    def _stack(self, clips: Sequence[_Clip]) -> Batch:
+    def _stack(self, rows: Sequence[Loaded[NDArray[np.uint8]]]) -> Batch:
         import numpy as np
         import torch
 
         return Batch(
-            video_uint8=torch.from_numpy(np.stack([clip.frames for clip in clips])),
-            draws=tuple(clip.draw for clip in clips),
-            positions=tuple(clip.position for clip in clips),
-            stream=self._reader.state_dict(clips[-1].position),
-            damaged=self._reader.num_substituted,
+            video_uint8=torch.from_numpy(np.stack([row.value for row in rows])),
+            draws=tuple(self._draw(row.sample) for row in rows),
+            positions=tuple(row.position for row in rows),
+            stream=self._stream.state_dict(rows[-1].position),
+            damaged=self._stream.num_substituted,
         )

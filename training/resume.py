@@ -16,10 +16,6 @@ class ConfigChangedError(ValueError):
     """The output was trained with another config."""
 
 
-class DatasetChangedError(ValueError):
-    """The output was trained on another version of the data set."""
-
-
 def semantic_config(config: TrainConfig) -> dict[str, Any]:
     """The fields that decide what comes out, as they look once they were JSON."""
     values: dict[str, Any] = json.loads(json.dumps(config.semantic()))
@@ -43,20 +39,6 @@ def check_same_config(saved: SavedState, config: TrainConfig, output: Path) -> N
         raise ConfigChangedError(
             f"{output} was trained to step {saved.progress.step} with another config: {'; '.join(lines)}. "
             "Set these back to continue, or choose another output folder."
-        )
-
-
-def check_same_dataset(saved: SavedState, version: str, url: str, *, accept_new_shards: bool) -> None:
-    """Refuse to continue on other shards than those of the checkpoint, unless that is wanted.
-
-    Raises:
-        DatasetChangedError: with both versions.
-    """
-    if saved.dataset_version != version and not accept_new_shards:
-        raise DatasetChangedError(
-            f"{url} is now version {version}, but the checkpoint of step {saved.progress.step} was trained "
-            f"on {saved.dataset_version}. Go back to those shards, choose another output folder, or pass "
-            "--accept-new-shards to go on with the next pass, over the new shards."
         )
 
 

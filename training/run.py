@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from training.checkpoint import Checkpoint, CheckpointFolder
 from training.config import TrainConfig
-from training.data import BatchLoader, open_reader
+from training.data import BatchLoader, open_stream
 from training.interrupt import Interruption
 from training.metrics import MetricsLog, Note, OnLog, Totals
 from training.optimizer import build_optimizer
 from training.output import OutputRefusedError, sole_writer
-from training.resume import check_same_config, check_same_dataset, config_hash, semantic_config
+from training.resume import check_same_config, config_hash, semantic_config
 from training.state import Progress, SavedState, load_checkpoint, random_state, read_state, write_checkpoint
 
 if TYPE_CHECKING:
@@ -68,17 +68,20 @@ def train(
 
     Raises:
         ValueError: config, data set or output folder cannot be used; the message says what to do.
-        FileNotFoundError: there are no shards at `config.data.train`.
+        FileNotFoundError: there are no shards where `config.data` says.
         OSError: shards could not be read, or a checkpoint not be written.
         TooManyDamagedError: more samples are damaged than `config.data` bears.
     """
-    with Interruption() as interrupted, sole_writer(output) as folder:
-        run = _Run(config, folder, on_log)
+    with (
+        Interruption() as interrupted,
+        sole_writer(output) as folder,
+        closing(_Run(config, folder, on_log)) as run,
+    ):
         start = run.find_start(resume=resume, accept_new_shards=accept_new_shards)
         if start is not None and start.step == config.steps:
             run.note(f"All {config.steps} steps were made before: nothing left to do.")
             return run.result(start.step, start.step, interrupted=False)
-        return run.train_from(start, interrupted, accept_new_shards=accept_new_shards)
+        return run.train_from(start, interrupted)
 
 
 class _Run:
@@ -88,10 +91,13 @@ class _Run:
         self._config = config
         self._folder = folder
         self._on_log = on_log
-        self._reader = open_reader(config.data, config.seed)
-        self._dataset_version = str(self._reader.state_dict()["manifest"])
+        self._stream = open_stream(config.data, seed=config.seed, batch_size=config.batch_size)
         self._checkpoints = CheckpointFolder(folder / CHECKPOINTS, config.checkpoint.keep)
         self._checkpoints.sweep()
+
+    def close(self) -> None:
+        """Let go of the shards."""
+        self._stream.close()
 
     def find_start(self, *, resume: bool, accept_new_shards: bool) -> Checkpoint | None:
         """The checkpoint to go on from, once it is sure that it belongs to this run."""
@@ -107,14 +113,11 @@ class _Run:
             )
         saved = read_state(search.found.path)
         check_same_config(saved, self._config, self._folder)
-        check_same_dataset(
-            saved, self._dataset_version, str(self._config.data.train), accept_new_shards=accept_new_shards
-        )
+        assert saved.progress.stream is not None
+        self._stream.load_state_dict(saved.progress.stream, accept_new_shards=accept_new_shards)
         return search.found
 
-    def train_from(
-        self, start: Checkpoint | None, interrupted: Callable[[], bool], *, accept_new_shards: bool
-    ) -> TrainResult:
+    def train_from(self, start: Checkpoint | None, interrupted: Callable[[], bool]) -> TrainResult:
         """Train to the last step, or until interrupted."""
         # An OpenMP thread that spins while it waits takes its core from a decoder: on two busy cores that
         # made steps ten times slower. Read when torch is loaded.
@@ -125,17 +128,17 @@ class _Run:
         trainee = self._build()
         progress = Progress(step=0, samples=0, stream=None)
         if start is not None:
-            progress = self._restore(start, trainee, accept_new_shards=accept_new_shards)
-        if self._reader.num_samples < config.batch_size:
+            progress = self._restore(start, trainee)
+        if self._stream.num_samples < config.batch_size:
             self.note(
-                f"{self._reader.num_samples} samples are fewer than batch_size = {config.batch_size}: "
+                f"{self._stream.num_samples} samples are fewer than batch_size = {config.batch_size}: "
                 "a batch holds samples of several passes."
             )
         metrics = MetricsLog(
             self._folder, config.logging, steps=config.steps, first_step=progress.step, on_log=self._on_log
         )
         loader = BatchLoader(
-            self._reader,
+            self._stream,
             config.data,
             batch_size=config.batch_size,
             num_frames=config.model.num_frames,
@@ -185,13 +188,11 @@ class _Run:
         model = MaskedPixels(config.objective, config.model).to(config.device)
         return Trainee(model=model, optimizer=build_optimizer(model, config.optimizer))
 
-    def _restore(self, start: Checkpoint, trainee: Trainee, *, accept_new_shards: bool) -> Progress:
+    def _restore(self, start: Checkpoint, trainee: Trainee) -> Progress:
         import torch
 
         saved = read_state(start.path)
         load_checkpoint(start.path, trainee.model, trainee.optimizer, self._config.device)
-        assert saved.progress.stream is not None
-        self._reader.load_state_dict(saved.progress.stream, accept_other_manifest=accept_new_shards)
         self.note(f"Continuing after step {start.step} of {self._config.steps}.")
         if saved.num_threads != torch.get_num_threads():
             self.note(
@@ -207,7 +208,7 @@ class _Run:
             progress=progress,
             config=semantic_config(self._config),
             config_hash=config_hash(self._config),
-            dataset_version=self._dataset_version,
+            dataset_version=self._stream.version,
             num_threads=torch.get_num_threads(),
             random=random_state(self._config.device),
         )

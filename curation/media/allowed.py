@@ -5,7 +5,7 @@ from __future__ import annotations
 _VIDEO_DECODERS = (
     "h264,hevc,av1,libdav1d,vp8,vp9,libvpx,libvpx-vp9,vp6,vp6a,vp6f,mpeg4,msmpeg4v1,msmpeg4v2,"
     "msmpeg4,mpeg1video,mpeg2video,h261,h263,h263p,h263i,flv,theora,vc1,wmv1,wmv2,wmv3,mjpeg,prores,"
-    "dnxhd,dvvideo,ffv1,huffyuv,ffvhuff,rawvideo,svq1,svq3,cinepak,qtrle,png"
+    "dnxhd,dvvideo,ffv1,huffyuv,ffvhuff,rawvideo,svq1,svq3,cinepak,qtrle,png,webp"
 )
 
 _AUDIO_DECODERS = (

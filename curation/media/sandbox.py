@@ -78,14 +78,15 @@ class Sandbox:
         self._limits = limits
         self._open: weakref.WeakSet[Request] = weakref.WeakSet()
 
-    def probe(self, path: Path) -> ProbeFacts:
-        """What a file holds, its duration measured from packets.
+    def probe(self, path: Path, container: str | None = None) -> ProbeFacts:
+        """What a file holds, its duration measured from packets. The demuxer is that of its first bytes, unless
+        the caller, who has looked at them, names one (as for images, which are no sources of video).
 
         Raises:
             DecodeError: it is no media, cannot be opened or decoded, or exceeds a limit.
         """
         try:
-            container = sniff_file(path)
+            container = container or sniff_file(path)
             kind = looks_like(path) if container is None else ""
             reading_s = path.stat().st_size / _SLOWEST_READ_BYTES_PER_S
         except FileNotFoundError:

@@ -59,6 +59,7 @@ def _note_places(model: type[BaseModel], path: str, operational: bool, places: P
     for name, field in model.model_fields.items():
         there = f"{path}.{name}" if path else name
         there += "[]" if typing.get_origin(field.annotation) is tuple else ""
+        there += ".<name>" if _is_mapping(field.annotation) else ""
         for section in _sections(field.annotation):
             _note_places(section, there, operational or is_operational(field), places)
 
@@ -82,14 +83,21 @@ def _rows(model: type[BaseModel], path: str, operational: bool) -> Iterator[tupl
             default = "required" if field.is_required() else _value(field.get_default())
         elif type(None) in typing.get_args(field.annotation):
             present = None if field.is_required() else field.get_default()
-            kind, default, values = "section", "none" if present is None else "a section", ""
+            kind = "sections by name" if _is_mapping(field.annotation) else "section"
+            default, values = "none" if present is None else "a section", ""
         elif typing.get_origin(field.annotation) is tuple:
-            kind, default, values = "list of sections", "one section", _range(properties[name])
+            default = "one section" if field.get_default() else "none"
+            kind, values = "list of sections", _range(properties[name])
         else:
             continue
         nature = "operational" if operational or is_operational(field) else "semantic"
         key = f"{path}.{name}" if path else name
         yield f"`{key}`", kind, default, values, nature, escaped(field.description or "")
+
+
+def _is_mapping(annotation: Any) -> bool:
+    """Whether a field is a mapping, or may be one."""
+    return typing.get_origin(annotation) is dict or any(map(_is_mapping, typing.get_args(annotation)))
 
 
 def _sections(annotation: Any) -> list[type[BaseModel]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -21,7 +22,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "captions": "Print what is said of a clip, claim by claim, and where it comes from.",
         "segment": "Find the shots of video files; split them, or write a contact sheet or an EDL.",
     },
-    "Shards": {"shards": "Look at shards and verify them."},
+    "Shards": {"shards": "Verify, index, repack, import, describe and compare shards."},
     "Training": {"train": "Train from shard URLs."},
     "Care": {
         "doctor": "Check this machine, and the storage a run would use.",
@@ -31,24 +32,32 @@ GROUPS: dict[str, dict[str, str]] = {
 
 
 class LazyGroup(click.Group):
-    """A group that lists its commands without importing them."""
+    """A group that lists its commands without importing them: `sections` are their short helps by title,
+    and each lies in the file of its name below `package`."""
+
+    def __init__(
+        self, *args: Any, package: str, sections: Mapping[str, Mapping[str, str]], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._package = package
+        self._sections = sections
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every command, in the order of the help."""
-        return [name for commands in GROUPS.values() for name in commands]
+        return [name for commands in self._sections.values() for name in commands]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the file of a command."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        module = importlib.import_module(f"pipelines.cli.{cmd_name}")
-        command = module.command
+        file = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command = importlib.import_module(f"{self._package}.{file}").command
         assert isinstance(command, click.Command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands by the kind of work they serve."""
-        for title, commands in GROUPS.items():
+        for title, commands in self._sections.items():
             with formatter.section(title):
                 formatter.write_dl(list(commands.items()))
 
@@ -61,7 +70,12 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
         ctx.exit()
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    package="pipelines.cli",
+    sections=GROUPS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
 )

@@ -32,16 +32,20 @@ def user_errors() -> Iterator[None]:
 
     Anything else is a programming error and keeps its traceback.
     """
+    import sqlite3
+
     from deltalake.exceptions import DeltaError
 
     from captioning.serve.server import ServerFailed
     from curation.base.lease import LeaseTaken
-    from shards.reading.errors import TooManyDamagedError
+    from shards.reading.errors import DamagedSampleError, TooManyDamagedError
 
     try:
         yield
-    except (LeaseTaken, ServerFailed, TooManyDamagedError, DeltaError) as error:
+    except (LeaseTaken, ServerFailed, DamagedSampleError, TooManyDamagedError, DeltaError) as error:
         raise WorkFailed(str(error)) from None
+    except sqlite3.OperationalError as error:
+        raise WorkFailed(f"what is kept on disk meanwhile cannot be written: {error}") from None
     except ValueError as error:
         raise BadUsage(str(error)) from None
     except FileNotFoundError as error:

@@ -19,7 +19,10 @@ from pipelines.cli.options import json_option, set_option
 @click.option("--output", help="Local folder of checkpoints and logs; default: trained/CONFIG's name.")
 @set_option
 @click.option("--no-resume", is_flag=True, help="Refuse a folder that already has checkpoints.")
-@click.option("--accept-new-shards", is_flag=True, help="Go on although the data set has changed.")
+@click.option(
+    "--accept-new-shards", is_flag=True, help="Take up a data set that has changed, after the present pass."
+)
+@click.option("--follow", is_flag=True, help="Read new generations as they are committed: data.follow=true.")
 @json_option("End stdout with one JSON object that sums up the training.")
 def command(
     config: str,
@@ -27,6 +30,7 @@ def command(
     overrides: tuple[str, ...],
     no_resume: bool,
     accept_new_shards: bool,
+    follow: bool,
     as_json: bool,
 ) -> int:
     """Train as CONFIG says, from shard URLs: --set data.train=RUN/shards.
@@ -37,7 +41,8 @@ def command(
     from training.config import TrainConfig
 
     with user_errors():
-        settings = load_config(TrainConfig, config, overrides)
+        following = ("data.follow=true",) if follow else ()
+        settings = load_config(TrainConfig, config, (*overrides, *following))
         from training.progress import TrainingProgress
         from training.run import train
 

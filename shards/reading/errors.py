@@ -7,6 +7,10 @@ class ShardError(ValueError):
     """A URL, manifest, index or saved state that cannot be used; the message says what to do."""
 
 
+class ManifestGoneError(ShardError):
+    """An older manifest is wanted, to finish a pass, and it is no more there."""
+
+
 class DamagedSampleError(Exception):
     """The bytes of a sample are all there to be read, and are not those that were written."""
 

@@ -11,6 +11,9 @@ the samples of all lanes match one to one: every sample comes exactly once per e
 dropped or repeated, and no lane ends early. With fewer shards than lanes the ranges are parts of shards.
 
 A lane permutes its pieces of shards, and then the samples inside consecutive windows.
+
+Epochs may begin at another slot than 0, where others over other shards went before. They may be cut
+to a multiple of some number of samples: then lanes leave out the last of what they own.
 """
 
 from __future__ import annotations
@@ -40,7 +43,8 @@ class Order:
     """Finds the sample of any slot. What it keeps is a cache; the answers depend on arguments only.
 
     `shard_sizes` are samples per shard, `window` is in samples (1: the order inside a shard stays).
-    With `shuffle` False lanes read their range from front to back.
+    With `shuffle` False lanes read their range from front to back. Epoch `first_epoch` begins at
+    `first_slot`; an epoch has a multiple of `multiple` slots.
     """
 
     def __init__(
@@ -51,30 +55,35 @@ class Order:
         seed: int,
         window: int = DEFAULT_WINDOW,
         shuffle: bool = True,
+        first_slot: int = 0,
+        first_epoch: int = 0,
+        multiple: int = 1,
     ) -> None:
         self._starts = np.concatenate([[0], np.cumsum(np.asarray(shard_sizes, dtype=np.int64))])
         self._lanes = lanes
         self._seed = seed
         self._window = window
         self._shuffle = shuffle
+        self._first_slot = first_slot
+        self._first_epoch = first_epoch
+        self._epoch_slots = self.num_samples // multiple * multiple
         self._turn_of_lane = np.argsort(lanes_in_order(lanes))
         self._borders: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
         self._cache: dict[int, _Lane] = {}
 
     @property
     def num_samples(self) -> int:
-        """Samples of an epoch."""
+        """Samples that an epoch draws from."""
         return int(self._starts[-1])
 
     def epoch(self, slot: int) -> int:
         """The epoch that a slot lies in."""
-        return slot // self.num_samples
+        return self._first_epoch + (slot - self._first_slot) // self._epoch_slots
 
     def sample(self, slot: int) -> int:
         """The number, in the split, of the sample that fills a slot."""
         epoch, lane = self.epoch(slot), slot % self._lanes
-        first_slot = epoch * self.num_samples
-        item = (slot - first_slot) // self._lanes
+        item = (slot - self._epoch_start(epoch)) // self._lanes
         state = self._cache.get(lane)
         if state is None or state.epoch != epoch:
             state = self._cache[lane] = self._open_lane(epoch, lane)
@@ -94,10 +103,13 @@ class Order:
         turn = int(self._turn_of_lane[lane])
         return int(borders[turn]), int(borders[turn + 1])
 
+    def _epoch_start(self, epoch: int) -> int:
+        return self._first_slot + (epoch - self._first_epoch) * self._epoch_slots
+
     def _lane_borders(self, epoch: int) -> NDArray[np.int64]:
         # The lane of the epoch's first slot gets the first sample, the next lane the second, …
         lanes = np.arange(self._lanes, dtype=np.int64)
-        turn = (lanes - epoch * self.num_samples) % self._lanes
+        turn = (lanes - self._epoch_start(epoch)) % self._lanes
         sizes = self.num_samples // self._lanes + (turn < self.num_samples % self._lanes)
         in_order = sizes[lanes_in_order(self._lanes)]
         return np.concatenate([[0], np.cumsum(in_order)])

@@ -1,22 +1,29 @@
-"""A strict walk along a tar: plain files with plain names, nothing else, and no byte unaccounted for.
+"""A walk along a tar, strict for our own shards and lenient for those that others made.
 
-Nothing is ever extracted to disk by a name in a tar. Links, devices, folders, and the extensions of
-the format that change how it is read (pax and GNU headers, sparse files) are refused.
+Strict: plain files with plain names, nothing else, and no byte unaccounted for; links, devices, folders,
+and the extensions of the format that change how it is read (pax and GNU headers, sparse files) are
+refused. Lenient (`tar_by_anyone`): long names are understood, and whatever is odd is told and passed over.
+
+Nothing is ever extracted to disk by a name in a tar.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from tarfile import BLOCKSIZE
-from typing import Protocol
+from typing import Literal, Protocol, overload
 
 from shards.format import MEMBER_TYPES, is_member_type
 from shards.reading.errors import ShardError
 from shards.reading.index import MAX_SAMPLE_BYTES
 
+DEFAULT_KEEP_BYTES = 1 << 20
+"""A lenient walk keeps the bytes of members up to this size (captions, metadata); larger ones are hashed."""
 _NAME = re.compile(r"([A-Za-z0-9_-]{1,200})\.([a-z0-9]{1,20}|[a-z0-9_]{1,16}\.mp4)")
 _ZERO = bytes(BLOCKSIZE)
 
@@ -30,20 +37,74 @@ class Readable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TarMember:
-    """A file in a tar: `offset` is where its own bytes begin."""
+    """A file in a tar: its own bytes lie at [offset, offset + size). `data` is empty where a lenient walk
+    did not keep them."""
 
     key: str
     extension: str
     offset: int
+    size: int
+    sha256: str
     data: bytes
 
 
-def walk(stream: Readable) -> Iterator[TarMember]:
-    """Every member, with its bytes, in one pass.
+class Odd(StrEnum):
+    """What is odd about a tar by anyone."""
+
+    LINK = "link"
+    DEVICE = "device"
+    SPARSE = "sparse"
+    BAD_NAME = "bad_name"
+    NOT_READ = "not_read"
+    TOO_LARGE = "too_large"
+    SPLIT_KEY = "split_key"
+    DUPLICATE_KEY = "duplicate_key"
+    DUPLICATE_MEMBER = "duplicate_member"
+    HUGE_HEADER = "huge_header"
+    BAD_HEADER = "bad_header"
+    TRUNCATED = "truncated"
+    NO_END = "no_end"
+    AFTER_END = "after_end"
+
+
+@dataclass(frozen=True, slots=True)
+class TarFinding:
+    """Something odd, the name that it is about (as far as it is known), and a sentence about it."""
+
+    odd: Odd
+    offset: int
+    name: str
+    detail: str
+
+
+@overload
+def walk(stream: Readable, strict: Literal[True] = True) -> Iterator[TarMember]: ...
+
+
+@overload
+def walk(
+    stream: Readable, strict: Literal[False], *, keep_bytes: int = DEFAULT_KEEP_BYTES
+) -> Iterator[TarMember | TarFinding]: ...
+
+
+def walk(
+    stream: Readable, strict: bool = True, *, keep_bytes: int = DEFAULT_KEEP_BYTES
+) -> Iterator[TarMember] | Iterator[TarMember | TarFinding]:
+    """Every member in one pass: with its bytes (strict), or with those of members up to `keep_bytes`, and a
+    finding for whatever is odd (lenient). A finding about a member that is read all the same (`SPLIT_KEY`,
+    `DUPLICATE_KEY`, `DUPLICATE_MEMBER`) comes right before it; of others there is only the finding.
 
     Raises:
-        ShardError: the tar is damaged, ends early, or holds what no shard does.
+        ShardError: strict, and the tar is damaged, ends early, or holds what no shard of ours does.
     """
+    if strict:
+        return _walk_strictly(stream)
+    from shards.reading.tar_by_anyone import walk_leniently
+
+    return walk_leniently(stream, keep_bytes)
+
+
+def _walk_strictly(stream: Readable) -> Iterator[TarMember]:
     offset = 0
     while True:
         block = _read(stream, BLOCKSIZE, f"header at byte {offset}")
@@ -51,11 +112,11 @@ def walk(stream: Readable) -> Iterator[TarMember]:
             _check_end(stream, offset)
             return
         info = _header(block, offset)
-        key, extension = _split_name(info.name)
+        key, extension = _split_plain_name(info.name)
         offset += BLOCKSIZE
         data = _read(stream, info.size, info.name)
         _read(stream, -info.size % BLOCKSIZE, info.name)
-        yield TarMember(key, extension, offset, data)
+        yield TarMember(key, extension, offset, info.size, hashlib.sha256(data).hexdigest(), data)
         offset += info.size + -info.size % BLOCKSIZE
 
 
@@ -71,7 +132,7 @@ def _header(block: bytes, offset: int) -> tarfile.TarInfo:
     return info
 
 
-def _split_name(name: str) -> tuple[str, str]:
+def _split_plain_name(name: str) -> tuple[str, str]:
     found = _NAME.fullmatch(name)
     if found is None:
         raise ShardError(f"{name!r} is not a member's name, <key>.<extension>")

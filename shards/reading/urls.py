@@ -27,6 +27,12 @@ def check_url(url: str) -> None:
         return
     if scheme[1] == "pipe":
         raise ShardError(f"{url}: a pipe: URL runs a shell command and is refused. Give {_kinds()}.")
+    if "@" in url.split("://", 1)[-1].split("/", 1)[0]:
+        where = url.rpartition("@")[2]
+        raise ShardError(
+            f"{scheme[1]}://…@{where}: a URL is written to logs and states, so it holds no login. "
+            "Put it into ~/.netrc (https), or where the tools of the store look for it."
+        )
     if "::" in url or scheme[1] not in SCHEMES or not url.startswith(f"{scheme[1]}://"):
         raise ShardError(f"{url}: '{scheme[1]}:' is not read. Give {_kinds()}.")
 
@@ -83,7 +89,12 @@ def _expand_glob(url: str) -> list[str]:
     if is_local(url):
         return sorted(str(file.path) for file in found)
     scheme = url.split("://", 1)[0]
-    # Object stores give bucket/key, http gives whole URLs.
-    return sorted(
+    # Object stores give bucket/key, http gives whole URLs, out of a page that may list any.
+    urls = sorted(
         file.path if "://" in file.path else f"{scheme}://{file.path.lstrip('/')}" for file in found
     )
+    place = re.split(r"[*?\[]", url, maxsplit=1)[0].rpartition("/")[0]
+    for each in urls:
+        if not each.startswith(f"{place}/"):
+            raise ShardError(f"{url}: its listing names {each}, which lies elsewhere")
+    return urls

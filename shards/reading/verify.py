@@ -1,170 +1,98 @@
-"""Verification of a dataset: every byte, every claim of index and metadata, and the splits."""
+"""Verification of a dataset: every byte, every claim of index and metadata, duplicates, and the splits.
+
+Shards of ours are held to all that they claim; tars of others to what such a set can promise: that it can
+be read, that media decode, that samples have captions, and that keys and content are told apart.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import groupby
-from typing import IO
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 
-from shards.reading.errors import ShardError
-from shards.reading.fetch import Fetcher
-from shards.reading.index import Entry
-from shards.reading.manifest import Shard, open_shards
-from shards.reading.tar import TarMember, walk
-from shards.reading.verify_sample import Fault, Found, content_faults, index_faults, parse_metadata
+from shards.reading.parallel import WorkerDiedError, in_processes
+from shards.reading.tars import open_tars
+from shards.reading.verify_across import AcrossShards
+from shards.reading.verify_sample import Fault
+from shards.reading.verify_shard import MAX_NAMED, Problem, ShardReport, check_shard
 
-BLOCK_BYTES = 1 << 20
+__all__ = ["Fault", "Problem", "VerifyReport", "verify"]
 
-
-@dataclass(frozen=True)
-class Problem:
-    """A fault, the shard it is in, and a sentence about it; `key` is None where it is no one sample's."""
-
-    fault: Fault
-    shard: str
-    key: str | None
-    detail: str
+MAX_PROBLEMS = 10_000
+"""Problems of shards that are named, over all of them."""
 
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """What was looked at, and what is wrong with it."""
+    """What was looked at, and what is wrong with it.
+
+    `counts` are all problems by fault; `problems` names the first `MAX_NAMED` of each fault in a shard, and
+    across shards, up to `MAX_PROBLEMS` in all. `not_read` are members of others' tars that no reader of ours
+    reads, by extension.
+    """
 
     version: str
     num_shards: int
     num_samples: int
     size_bytes: int
+    counts: dict[Fault, int]
     problems: tuple[Problem, ...]
+    not_read: dict[str, int]
 
     @property
     def ok(self) -> bool:
         """Whether nothing is wrong."""
-        return not self.problems
+        return not self.counts
 
 
-def verify(urls: str | Sequence[str], *, decode: bool = True) -> VerifyReport:
+def verify(
+    urls: str | Sequence[str],
+    *,
+    decode: bool = True,
+    workers: int = 0,
+    told: Callable[[int, int], None] = lambda done, total: None,
+) -> VerifyReport:
     """Check all shards of all splits; with `decode` also that every frame and all sound decode.
 
+    With 0 workers in this process; otherwise one that dies of what it decodes is a problem of its shard.
+
     Raises:
-        ShardError: the manifest itself cannot be used.
+        ShardError: a URL is refused, or the manifest itself cannot be used.
         FileNotFoundError: there is none.
     """
-    found = open_shards(urls)
-    verifier = _Verifier(decode)
-    problems = [problem for shard in found.shards for problem in verifier.check(shard)]
-    problems += verifier.leaks()
+    found = open_tars(urls)
+    counts: Counter[Fault] = Counter()
+    not_read: Counter[str] = Counter()
+    problems: list[Problem] = []
+    num_samples = size_bytes = 0
+    with closing(AcrossShards()) as across:
+        checked = in_processes(partial(check_shard, decode=decode), found.shards, workers)
+        for done, (shard, report) in enumerate(checked, start=1):
+            if isinstance(report, WorkerDiedError):
+                detail = "the process that checked it died, probably of a member that crashes the decoder"
+                report = ShardReport(shard)
+                report.add(Fault.WORKER_DIED, None, detail)
+            counts.update(report.counts)
+            not_read.update(report.not_read)
+            problems += report.problems[: max(0, MAX_PROBLEMS - len(problems))]
+            num_samples += len(report.facts)
+            size_bytes += report.size_bytes
+            across.add(shard.url, shard.split, report.facts)
+            told(done, len(found.shards))
+        between: Counter[Fault] = Counter()
+        for problem in across.problems():
+            between[problem.fault] += 1
+            if between[problem.fault] <= MAX_NAMED and len(problems) < MAX_PROBLEMS + MAX_NAMED:
+                problems.append(problem)
+        counts.update(between)
     return VerifyReport(
         version=found.version,
         num_shards=len(found.shards),
-        num_samples=verifier.num_samples,
-        size_bytes=verifier.size_bytes,
+        num_samples=num_samples,
+        size_bytes=size_bytes,
+        counts=dict(counts),
         problems=tuple(problems),
+        not_read=dict(sorted(not_read.items())),
     )
-
-
-@dataclass
-class _Verifier:
-    """Goes from shard to shard, and remembers what must hold across them."""
-
-    decode: bool
-    num_samples: int = 0
-    size_bytes: int = 0
-    _fetcher: Fetcher = field(default_factory=Fetcher)
-    _shard_of_key: dict[str, str] = field(default_factory=dict)
-    _splits_of_video: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-
-    def check(self, shard: Shard) -> Iterator[Problem]:
-        """Everything that is wrong with a shard."""
-        entries: list[Entry] | None = None
-        try:
-            index = self._fetcher.index(shard)
-            entries = [index[row] for row in range(len(index))]
-        except FileNotFoundError:
-            yield Problem(Fault.MISSING_FILE, shard.url, None, f"{shard.index_path} is not there")
-        except ShardError as error:
-            yield Problem(Fault.BAD_INDEX, shard.url, None, str(error))
-        try:
-            raw = shard.storage.open_read(shard.path)
-        except FileNotFoundError:
-            yield Problem(Fault.MISSING_FILE, shard.url, None, "the tar is not there")
-            return
-        with raw:
-            yield from self._check_tar(shard, _HashingReader(raw), entries)
-
-    def leaks(self) -> Iterator[Problem]:
-        """Sources with samples in more than one split."""
-        for video_id, splits in sorted(self._splits_of_video.items()):
-            if len(splits) > 1:
-                detail = f"source {video_id} is in the splits {', '.join(sorted(splits))}"
-                yield Problem(Fault.SPLIT_LEAK, "", None, detail)
-
-    def _check_tar(
-        self, shard: Shard, stream: _HashingReader, entries: Sequence[Entry] | None
-    ) -> Iterator[Problem]:
-        row = 0
-        try:
-            for key, group in groupby(walk(stream), key=lambda member: member.key):
-                entry = entries[row] if entries is not None and row < len(entries) else None
-                row += 1
-                for fault, detail in self._check_sample(shard, key, list(group), entry):
-                    yield Problem(fault, shard.url, key, detail)
-        except ShardError as error:
-            yield Problem(Fault.BAD_TAR, shard.url, None, str(error))
-        stream.drain()
-        self.num_samples += row
-        self.size_bytes += stream.size
-        if entries is not None and row != len(entries):
-            detail = f"{row} samples in the tar, {len(entries)} in the index"
-            yield Problem(Fault.INDEX_MISMATCH, shard.url, None, detail)
-        if shard.sha256 is not None and stream.sha256 != shard.sha256:
-            detail = (
-                f"sha256 is {stream.sha256} of {stream.size} bytes, the manifest says {shard.sha256} "
-                f"of {shard.size_bytes}"
-            )
-            yield Problem(Fault.WRONG_HASH, shard.url, None, detail)
-
-    def _check_sample(
-        self, shard: Shard, key: str, members: Sequence[TarMember], entry: Entry | None
-    ) -> Iterator[Found]:
-        extensions = [member.extension for member in members]
-        if extensions != sorted(set(extensions)):
-            yield Fault.MEMBER_ORDER, f"members are {extensions}, neither sorted nor one of each"
-        if key in self._shard_of_key:
-            yield Fault.DUPLICATE_KEY, f"the key was met before, in {self._shard_of_key[key]}"
-        self._shard_of_key[key] = shard.url
-        if entry is not None:
-            yield from index_faults(members, entry)
-        contents = {member.extension: member.data for member in members}
-        try:
-            metadata = parse_metadata(key, contents.get("json"))
-        except ShardError as error:
-            yield Fault.BAD_METADATA, str(error)
-            return
-        self._splits_of_video[metadata.video_id].add(shard.split)
-        yield from content_faults(contents, metadata, decode=self.decode)
-
-
-class _HashingReader:
-    """A stream whose sha256 and size are known once it was read to its end."""
-
-    def __init__(self, raw: IO[bytes]) -> None:
-        self._raw = raw
-        self._hash = hashlib.sha256()
-        self.size = 0
-
-    def read(self, size: int) -> bytes:
-        data = self._raw.read(size)
-        self._hash.update(data)
-        self.size += len(data)
-        return data
-
-    def drain(self) -> None:
-        while self.read(BLOCK_BYTES):
-            pass
-
-    @property
-    def sha256(self) -> str:
-        return self._hash.hexdigest()

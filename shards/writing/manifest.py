@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, ClassVar
 
@@ -12,6 +13,7 @@ from curation.base.config import Config
 from curation.base.records import Record, from_arrow
 from curation.base.rejects import Rejected
 from curation.base.stages import Reduce, Retry, Snapshot
+from curation.base.storage import Storage
 from curation.base.workspace import Workspace
 from shards.format import (
     DEFAULT_LANES,
@@ -19,6 +21,7 @@ from shards.format import (
     MANIFEST_SCHEMA_VERSION,
     SHARDS_FOLDER,
     canonical_json,
+    kept_manifest_path,
     manifest_version,
 )
 from shards.records import DatasetManifest, ShardFile
@@ -36,7 +39,7 @@ class ManifestConfig(Config):
 
 
 class Manifest(Reduce[DatasetManifest]):
-    """Writes `manifest.json` over all shards of the present generations."""
+    """Writes `manifest.json` over all shards of the present generations, and keeps it under its version."""
 
     name: ClassVar[str] = "manifest"
     version: ClassVar[str] = "1"
@@ -58,10 +61,9 @@ class Manifest(Reduce[DatasetManifest]):
             Retry: it could not be written.
         """
         shards = sorted(from_arrow(ShardFile, snapshot.table("shards")), key=lambda shard: shard.shard_id)
-        manifest = self._manifest(shards)
-        data = canonical_json(manifest).encode() + b"\n"
+        storage = Storage(self._workspace.storage.uri(SHARDS_FOLDER))
         try:
-            self._workspace.storage.write_bytes(f"{SHARDS_FOLDER}/{MANIFEST_NAME}", data)
+            manifest = write_manifest(storage, shards, self.config.lanes)
         except OSError as error:
             raise Retry(f"writing the manifest: {error}") from error
         yield DatasetManifest(
@@ -72,25 +74,48 @@ class Manifest(Reduce[DatasetManifest]):
             shard_ids=tuple(shard.shard_id for shard in shards),
         )
 
-    def _manifest(self, shards: list[ShardFile]) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            "schema_version": MANIFEST_SCHEMA_VERSION,
-            "lanes": self.config.lanes,
-            "num_samples": sum(shard.num_samples for shard in shards),
-            "size_bytes": sum(shard.size_bytes for shard in shards),
-            "duration_s": round(sum(shard.duration_s for shard in shards), 6),
-            "generations": [
-                {
-                    "generation": generation,
-                    "splits": {
-                        split: [_entry(shard) for shard in of_split]
-                        for split, of_split in groupby(of_generation, key=lambda shard: shard.split)
-                    },
-                }
-                for generation, of_generation in groupby(shards, key=lambda shard: shard.generation)
-            ],
-        }
-        return {**body, "version": manifest_version(body)}
+
+def write_manifest(
+    storage: Storage, shards: Sequence[ShardFile], lanes: int, *, tars: str | None = None
+) -> dict[str, Any]:
+    """Write the manifest of some shards, in the order of their ids, to their folder; returns it."""
+    body: dict[str, Any] = {
+        "schema_version": MANIFEST_SCHEMA_VERSION,
+        "lanes": lanes,
+        "num_samples": sum(shard.num_samples for shard in shards),
+        "size_bytes": sum(shard.size_bytes for shard in shards),
+        "duration_s": round(sum(shard.duration_s for shard in shards), 6),
+        "generations": [
+            {
+                "generation": generation,
+                "splits": {
+                    split: [_entry(shard) for shard in of_split]
+                    for split, of_split in groupby(of_generation, key=lambda shard: shard.split)
+                },
+            }
+            for generation, of_generation in groupby(shards, key=lambda shard: shard.generation)
+        ],
+    }
+    if tars is not None:
+        body["tars"] = tars
+    manifest = {**body, "version": manifest_version(body)}
+    data = canonical_json(manifest).encode() + b"\n"
+    _keep_present(storage)
+    storage.create(kept_manifest_path(str(manifest["version"])), data)
+    storage.write_bytes(MANIFEST_NAME, data)
+    return manifest
+
+
+def _keep_present(storage: Storage) -> None:
+    """Keep the manifest that is about to be replaced: it may have been written before any was kept."""
+    try:
+        data = storage.read_bytes(MANIFEST_NAME)
+        present = json.loads(data)
+        sound = isinstance(present, dict) and present.get("version") == manifest_version(present)
+    except (FileNotFoundError, ValueError):
+        return
+    if sound:
+        storage.create(kept_manifest_path(str(present["version"])), data)
 
 
 def _entry(shard: ShardFile) -> dict[str, Any]:

@@ -1,20 +1,21 @@
 """Packing: bytes are copied out of the run's media into one tar, and an index is put beside it.
 
-The order of a shard is a shuffle, the order of the media is that of the sources. So that media are
+The order of a shard is a shuffle, the order of the media is that of the sources. So that remote media are
 read front to back, members are first put into a scratch file at the places that the plan gives them,
-and the scratch file is then streamed into the shard. No more than one sample is in memory at a time.
+and the scratch file is then streamed into the shard; media on a disk are read where they lie. Every byte
+is hashed three times, for its member, sample and shard; two threads do the first two. No more than
+four samples are in memory at a time.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import tempfile
-from collections.abc import Iterator, Sequence
-from typing import IO, Any, ClassVar
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, ClassVar
 
 from curation.base.config import Config
 from curation.base.media_store import MediaRef, write_tar_member
@@ -23,9 +24,14 @@ from curation.base.rejects import Rejected
 from curation.base.stages import Map, Resources, Retry
 from curation.base.storage import HashingWriter
 from curation.base.workspace import Workspace
-from shards.format import INDEX_SCHEMA, SHARDS_FOLDER, index_path
+from shards.format import SHARDS_FOLDER, index_path
 from shards.records import Sample, ShardFile
+from shards.writing.index_file import index_bytes
 from shards.writing.shard_plan import END_OF_ARCHIVE, PlannedMember, PlannedSample, plan_shard
+
+ContentOf = Callable[[PlannedMember], bytes]
+HASHING_THREADS = 2
+SAMPLES_IN_MEMORY = 4
 
 
 class PackConfig(Config):
@@ -67,13 +73,14 @@ class Pack(Map[Sample, ShardFile]):
 
     def _pack(self, shard_id: str, planned: Sequence[PlannedSample]) -> ShardFile:
         path = f"{shard_id}.tar"
-        with tempfile.TemporaryFile(dir=self._workspace.scratch) as scratch:
-            self._gather(planned, scratch)
-            with self._workspace.storage.open_write(f"{SHARDS_FOLDER}/{path}") as tar:
-                rows = [_copy(sample, scratch, tar) for sample in planned]
-                tar.write(END_OF_ARCHIVE)
+        with (
+            self._contents(planned) as content_of,
+            self._workspace.storage.open_write(f"{SHARDS_FOLDER}/{path}") as tar,
+        ):
+            rows = _write(planned, content_of, tar)
+            tar.write(END_OF_ARCHIVE)
         with self._workspace.storage.open_write(f"{SHARDS_FOLDER}/{index_path(path)}") as index:
-            index.write(_parquet(rows))
+            index.write(index_bytes(rows))
         samples = [one.sample for one in planned]
         return ShardFile(
             shard_id=shard_id,
@@ -89,23 +96,29 @@ class Pack(Map[Sample, ShardFile]):
             sample_ids=tuple(sample.sample_id for sample in samples),
         )
 
-    def _gather(self, planned: Sequence[PlannedSample], scratch: IO[bytes]) -> None:
-        """Every member to its place, in the order in which the media lie."""
-        members = [member for sample in planned for member in sample.members]
-        for member in sorted(members, key=_place_of_content):
-            block = io.BytesIO()
-            write_tar_member(block, member.name, self._content(member))
-            scratch.seek(member.start)
-            scratch.write(block.getbuffer())
+    @contextmanager
+    def _contents(self, planned: Sequence[PlannedSample]) -> Iterator[ContentOf]:
+        """What gives the bytes of a member, in any order."""
+        if self._workspace.media.storage.local_root is not None:
+            yield self._read
+            return
+        with tempfile.TemporaryFile(dir=self._workspace.scratch) as scratch:
+            members = [member for sample in planned for member in sample.members]
+            for member in sorted(members, key=_place_of_content):
+                scratch.seek(member.offset)
+                scratch.write(self._read(member))
 
-    def _content(self, member: PlannedMember) -> bytes:
-        if not isinstance(member.content, MediaRef):
-            return member.content
-        try:
-            return self._workspace.media.read(member.content)
-        except ValueError as error:
-            # Stored bytes that changed: other shards need not wait for this one.
-            raise Retry(str(error)) from error
+            def from_scratch(member: PlannedMember) -> bytes:
+                scratch.seek(member.offset)
+                return scratch.read(member.size)
+
+            yield from_scratch
+
+    def _read(self, member: PlannedMember) -> bytes:
+        ref = member.content
+        if not isinstance(ref, MediaRef):
+            return ref
+        return self._workspace.media.storage.read_range(ref.path, ref.offset, ref.size_bytes)
 
 
 def _place_of_content(member: PlannedMember) -> tuple[str, int]:
@@ -114,16 +127,36 @@ def _place_of_content(member: PlannedMember) -> tuple[str, int]:
     return "", member.start
 
 
-def _copy(planned: PlannedSample, scratch: IO[bytes], tar: HashingWriter) -> dict[str, Any]:
-    """Stream a sample into the tar; returns its row of the index."""
-    first, last = planned.members[0], planned.members[-1]
-    scratch.seek(first.start)
-    data = scratch.read(last.end - first.start)
-    tar.write(data)
+def _write(
+    planned: Sequence[PlannedSample], content_of: ContentOf, tar: HashingWriter
+) -> list[dict[str, Any]]:
+    """Write the members of the samples; returns the rows of the index.
+
+    Raises:
+        Retry: the bytes of a member are not those that were stored.
+    """
+    rows = []
+    under_way: deque[Future[dict[str, Any]]] = deque()
+    with ThreadPoolExecutor(HASHING_THREADS) as hashing:
+        for sample in planned:
+            contents = [content_of(member) for member in sample.members]
+            under_way.append(hashing.submit(_row, sample, contents))
+            for member, content in zip(sample.members, contents, strict=True):
+                write_tar_member(tar, member.name, content)
+            if len(under_way) == SAMPLES_IN_MEMORY:
+                rows.append(under_way.popleft().result())
+        rows += [future.result() for future in under_way]
+    return rows
+
+
+def _row(planned: PlannedSample, contents: Sequence[bytes]) -> dict[str, Any]:
+    """The row of a sample in the index, its members checked."""
     digest = hashlib.sha256()
-    view = memoryview(data)
-    for member in planned.members:
-        digest.update(view[member.offset - first.start :][: member.size])
+    for member, content in zip(planned.members, contents, strict=True):
+        digest.update(content)
+        if hashlib.sha256(content).hexdigest() != member.sha256:
+            # Stored bytes that changed: other shards need not wait for this one.
+            raise Retry(f"{member.name}: sha256 of '{member.extension}' differs from the record")
     return {
         "key": planned.sample.clip_id,
         "duration_s": planned.sample.duration_s,
@@ -134,9 +167,3 @@ def _copy(planned: PlannedSample, scratch: IO[bytes], tar: HashingWriter) -> dic
             for m in planned.members
         ],
     }
-
-
-def _parquet(rows: Sequence[dict[str, Any]]) -> bytes:
-    sink = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows, schema=INDEX_SCHEMA), sink, compression="zstd")
-    return sink.getvalue()

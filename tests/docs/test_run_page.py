@@ -83,8 +83,9 @@ def test_commands_that_only_look_work_on_a_run(run: Path, monkeypatch: pytest.Mo
 
 
 def test_the_python_example_reads_the_run(run: Path) -> None:
+    # Each example goes on where the one before ended.
+    values: dict[str, object] = {}
     for code in _page("docs/shards.md").blocks("python"):
-        values: dict[str, object] = {}
         exec(code.replace("RUN/shards", str(run / "shards")), values)
         assert getattr(values["frames"], "shape", None) == (8, 224, 224, 3)
         json.dumps(values["state"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import struct
 import subprocess
 import tempfile
 from collections import defaultdict
@@ -57,6 +58,11 @@ def encoded(colour: str) -> tuple[bytes, bytes]:
         )
         subprocess.run([*make, "-i", "sine=440:r=16000:d=1", "-ac", "1", str(sound)], check=True)
         return picture.read_bytes(), sound.read_bytes()
+
+
+def free_box(text: str) -> bytes:
+    """A box that players pass over (ISO/IEC 14496-12, 8.1.2), so that no two videos are the same file."""
+    return struct.pack(">I4s", 8 + len(text), b"free") + text.encode()
 
 
 @dataclass
@@ -140,6 +146,7 @@ def make_records(
             for number in range(clips_per_video):
                 clip_id = _hex("clip", video, number)
                 mp4, flac = encoded(("red", "green", "blue")[number % 3])
+                mp4 += free_box(clip_id)
                 if not real_media:
                     mp4, flac = (_hex("mp4", clip_id) * 5).encode(), (_hex("flac", clip_id) * 3).encode()
                 picture = tar.add(f"{clip_id}.mp4", "mp4", mp4)

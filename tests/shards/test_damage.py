@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from curation.base.storage import Storage
 from curation.base.workspace import Workspace
 from shards.reading import ShardError, ShardReader, TooManyDamagedError, merge_states
+from shards.reading.cache_config import CacheConfig
 from shards.reading.fetch import Fetcher
 from shards.reading.manifest import open_shards
 from shards.writing.select import SelectConfig
 from tests.shards.dataset import make_records, write_dataset
+from tests.shards.http_server import Behaviour, http_server
 
 NUM_SAMPLES = 60
 
@@ -65,7 +68,7 @@ def test_a_flipped_byte_is_replaced_by_the_same_sample_always(url: str) -> None:
     ranks = [reader(url, rank=rank, num_ranks=4) for rank in range(4)]
     parts = [keys(one, len(got) // 4) for one in ranks]
     assert [key for together in zip(*parts, strict=True) for key in together] == got
-    assert len(merge_states([one.state_dict() for one in ranks])["substitutes"]) == 2
+    assert len(merge_states([one.state_dict() for one in ranks])["passes"][0]["substitutes"]) == 2
 
 
 def test_the_state_remembers_substitutes_when_the_damage_is_mended(url: str) -> None:
@@ -141,19 +144,39 @@ def test_a_damaged_index_stops_the_run(url: str) -> None:
 def test_passing_faults_are_waited_out_and_lasting_ones_raised(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, failures = Storage.read_range, [OSError("connection reset"), EOFError("cut off"), OSError("slow")]
+    real, failures = os.pread, [OSError("stale handle"), OSError("input/output error"), OSError("slow")]
 
-    def shaky(self: Storage, relative: str, offset: int, size: int) -> bytes:
+    def shaky(descriptor: int, size: int, offset: int) -> bytes:
         if failures:
             raise failures.pop()
-        return real(self, relative, offset, size)
+        return real(descriptor, size, offset)
 
     expected = keys(reader(url))
-    monkeypatch.setattr(Storage, "read_range", shaky)
-    monkeypatch.setattr("shards.reading.fetch.time.sleep", lambda seconds: None)
+    monkeypatch.setattr(os, "pread", shaky)
+    monkeypatch.setattr("shards.reading.sources.MAX_WAIT_S", 0.001)
     stream = reader(url, retries=3)
     assert keys(stream) == expected
     assert stream.num_substituted == 0
-    failures[:] = [OSError("gone")] * 10
+    failures[:] = [OSError("gone")] * 1000
     with pytest.raises(OSError, match="gone"):
         keys(reader(url, retries=3))
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_damage_is_the_same_on_a_disk_and_behind_a_server_with_a_cache_and_without(
+    url: str, tmp_path: Path, cached: bool
+) -> None:
+    flip_byte(url, [3, 7])
+    data = tar_path(url, 1).read_bytes()
+    tar_path(url, 1).write_bytes(data[: len(data) // 2])
+    here = reader(url)
+    expected = keys(here)
+    cache = CacheConfig(folder=str(tmp_path / "cache"), max_bytes=1 << 30, ahead_shards=8) if cached else None
+    with http_server(Behaviour(root=Path(url))) as server:
+        there = reader(server, cache=cache)
+        assert keys(there) == expected
+        assert there.num_substituted == here.num_substituted > 5
+        if cached:
+            time.sleep(0.2)
+            assert keys(there) == keys(here)
+        there.close()

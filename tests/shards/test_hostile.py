@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import subprocess
 import tarfile
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +16,7 @@ import pytest
 
 from shards.format import INDEX_SCHEMA, canonical_json, manifest_version
 from shards.reading import ShardError, ShardReader
-from shards.reading.tar import walk
+from shards.reading.tar import TarFinding, TarMember, walk
 
 
 @pytest.mark.parametrize(
@@ -95,8 +97,11 @@ def write_index(folder: Path, key: str, members: list[tuple[str, int, int]]) -> 
 @pytest.mark.parametrize(
     ("key", "members", "message"),
     [
-        ("../x", [("json", 0, 16)], "odd characters"),
-        ("a", [("pyd", 0, 16)], "member '.pyd'; only flac, jpg, json, mp4 are read"),
+        ("../x", [("json", 0, 16)], "leads elsewhere"),
+        ("/x", [("json", 0, 16)], "absolute path"),
+        ("a\nb", [("json", 0, 16)], "odd characters"),
+        ("k" * 600, [("json", 0, 16)], "more than 512 bytes"),
+        ("a", [("pyd", 0, 16)], "member '.pyd'; only flac, jpeg, jpg, json"),
         ("a", [("json", -16, 16)], "negative"),
         ("a", [("json", 0, 1 << 40)], "claims more than"),
         ("a", [("json", 0, 16), ("json", 16, 16)], "two members of one type"),
@@ -177,3 +182,122 @@ def test_a_plain_tar_is_walked() -> None:
         ("a", "json", 512, b"hello"),
         ("a", "mp4", 1536, b"hello"),
     ]
+
+
+def lenient(data: bytes, keep_bytes: int = 1 << 20) -> list[TarMember | TarFinding]:
+    return list(walk(io.BytesIO(data), False, keep_bytes=keep_bytes))
+
+
+def odd(data: bytes) -> list[str]:
+    return [item.odd.value for item in lenient(data) if isinstance(item, TarFinding)]
+
+
+@pytest.mark.parametrize("format", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+@pytest.mark.parametrize(
+    ("name", "key", "extension"),
+    [
+        ("a.json", "a", "json"),
+        ("./v1.5/train/a b.JPG", "v1.5/train/a b", "jpg"),
+        ("video.d/" + "long " * 25 + "/c.mp4", "video.d/" + "long " * 25 + "/c", "mp4"),
+        ("日本語/キー.webm", "日本語/キー", "webm"),
+        ("a.preview.mp4", "a", "preview.mp4"),
+    ],
+)
+def test_names_by_anyone_are_understood(format: int, name: str, key: str, extension: str) -> None:
+    data = tar_of(info(name), content=b"hello", format=format)
+    (member,) = lenient(data)
+    assert isinstance(member, TarMember)
+    assert (member.key, member.extension, member.data) == (key, extension, b"hello")
+    assert data[member.offset : member.offset + member.size] == b"hello"
+    assert member.sha256 == hashlib.sha256(b"hello").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("tar", "found"),
+    [
+        (tar_of(info("a.json"), info("b.json", tarfile.SYMTYPE, "/etc/passwd")), ["link"]),
+        (tar_of(info("b.json", tarfile.LNKTYPE, "a.json"), info("a.json")), ["link"]),
+        (tar_of(info("b.mp4", tarfile.CHRTYPE), info("a.json")), ["device"]),
+        (tar_of(info("b.mp4", tarfile.FIFOTYPE), info("a.json")), ["device"]),
+        (tar_of(info("folder", tarfile.DIRTYPE), info("a.json")), []),
+        (tar_of(info("../b.json"), info("a.json")), ["bad_name"]),
+        (tar_of(info("/etc/b.json"), info("a.json")), ["bad_name"]),
+        (tar_of(info("x/../../b.json"), info("a.json")), ["bad_name"]),
+        (tar_of(info("b\n.json"), info("a.json")), ["bad_name"]),
+        (tar_of(info("b\x1b[2J.json"), info("a.json")), ["bad_name"]),
+        (tar_of(info("k" * 600 + ".json"), info("a.json"), format=tarfile.PAX_FORMAT), ["bad_name"]),
+        (tar_of(info("README"), info("a.json")), ["bad_name"]),
+        (tar_of(info("._a.mp4"), info("a.json")), ["bad_name"]),
+        (tar_of(info("b.pyd"), info("b.pickle"), info("b.pth"), info("a.json")), ["not_read"] * 3),
+        (tar_of(info("b.json"), info("a.json"), info("b.mp4")), ["split_key"]),
+        (tar_of(info("b.json"), info("a.json"), info("b.json")), ["duplicate_key"]),
+        (tar_of(info("a.json"), info("a.json")), ["duplicate_member"]),
+        (tar_of(info("a.json"))[:1024], ["no_end"]),
+        (tar_of(info("a.json"), info("b.json"))[:1600], ["truncated"]),
+        (tar_of(info("a.json"), info("b.json"))[:1300], ["truncated"]),
+        (tar_of(info("a.json"))[:1024] + b"x" * 512, ["bad_header"]),
+        (tar_of(info("a.json")) + b"more", ["after_end"]),
+        (b"\x1f\x8b" + bytes(2000), ["bad_header"]),
+    ],
+)
+def test_what_is_odd_is_told_and_the_rest_is_read(tar: bytes, found: list[str]) -> None:
+    assert odd(tar) == found
+    members = [item for item in lenient(tar) if isinstance(item, TarMember)]
+    assert "a" in [member.key for member in members] or found == ["bad_header"]
+    for member in members:
+        assert tar[member.offset : member.offset + member.size] == member.data == b"x" * 10
+
+
+def test_findings_are_fit_to_be_printed() -> None:
+    for item in lenient(tar_of(info("b\x1b[2J\u202e.json"), info("c" * 90 + "\n.mp4"))):
+        assert isinstance(item, TarFinding)
+        assert item.name.isprintable()
+        assert item.detail.isprintable()
+
+
+def test_a_huge_header_is_passed_over_with_its_member() -> None:
+    huge = info("a.json")
+    huge.pax_headers = {"comment": "x" * (2 << 20)}
+    tar = tar_of(huge, info("b.json"), format=tarfile.PAX_FORMAT)
+    assert odd(tar) == ["huge_header"]
+    assert [item.key for item in lenient(tar) if isinstance(item, TarMember)] == ["b"]
+
+
+def test_a_claim_of_a_huge_member_is_passed_over() -> None:
+    huge = info("a.mp4")
+    huge.size = 8 << 30
+    found = lenient(huge.tobuf(tarfile.GNU_FORMAT) + bytes(5000))
+    assert [item.odd.value for item in found if isinstance(item, TarFinding)] == ["truncated"]
+
+
+def test_sparse_files_are_not_read(tmp_path: Path) -> None:
+    with open(tmp_path / "a.mp4", "wb") as file:
+        file.seek(1 << 20)
+        file.write(b"end")
+    (tmp_path / "b.json").write_bytes(b"{}")
+    for format in ("gnu", "pax"):
+        command = ["tar", "-S", f"--format={format}", "-cf", "x.tar", "a.mp4", "b.json"]
+        subprocess.run(command, cwd=tmp_path, check=True)
+        data = (tmp_path / "x.tar").read_bytes()
+        assert odd(data) == ["sparse"], format
+        assert [item.key for item in lenient(data) if isinstance(item, TarMember)] == ["b"]
+
+
+def test_large_members_are_hashed_and_not_kept() -> None:
+    data = tar_of(info("a.mp4"), content=b"y" * 5000)
+    for keep_bytes, kept in ((100, b""), (5000, b"y" * 5000)):
+        (member,) = lenient(data, keep_bytes)
+        assert isinstance(member, TarMember)
+        assert (member.data, member.size) == (kept, 5000)
+        assert member.sha256 == hashlib.sha256(b"y" * 5000).hexdigest()
+
+
+def test_headers_that_lie_are_findings_and_nothing_worse() -> None:
+    sound = tar_of(info("a" * 150 + ".json"), info("b.mp4"), format=tarfile.PAX_FORMAT)
+    random = Random(0)
+    for _ in range(300):
+        data = bytearray(sound)
+        for _ in range(random.randint(1, 4)):
+            data[random.randrange(len(data))] = random.randrange(256)
+        for item in lenient(bytes(data[: random.randint(1, len(data))])):
+            assert isinstance(item, TarMember | TarFinding)

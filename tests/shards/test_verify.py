@@ -5,22 +5,32 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
 import tarfile
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from curation.base.workspace import Workspace
 from shards.format import canonical_json, manifest_version
 from shards.reading.head import head
-from shards.reading.manifest import open_shards
+from shards.reading.manifest import Shard, open_shards
+from shards.reading.parallel import WorkerDiedError, in_processes
+from shards.reading.tars import read_index
 from shards.reading.verify import verify
 from shards.reading.verify_sample import Fault
+from shards.writing.index_tars import IndexConfig, index_tars
 from shards.writing.select import SelectConfig
-from tests.shards.dataset import Records, make_records, pack, select, write_dataset, write_manifest
+from tests.shards.dataset import Records, encoded, make_records, pack, select, write_dataset, write_manifest
 
 CONFIG = SelectConfig(splits={"train": 0.5, "val": 0.5}, samples_per_shard=6)
 
@@ -96,8 +106,8 @@ def test_a_flipped_byte(url: str) -> None:
 def test_a_truncated_tar(url: str) -> None:
     first_tar(url).write_bytes(first_tar(url).read_bytes()[:5000])
     report = verify(url)
-    assert {Fault.BAD_TAR, Fault.INDEX_MISMATCH, Fault.WRONG_HASH} <= {p.fault for p in report.problems}
-    assert any("bytes early" in problem.detail for problem in report.problems)
+    assert {Fault.TRUNCATED, Fault.INDEX_MISMATCH, Fault.WRONG_HASH} <= set(report.counts)
+    assert any("ends early, at byte 5000" in problem.detail for problem in report.problems)
 
 
 def test_missing_files(url: str) -> None:
@@ -122,8 +132,10 @@ def test_members_out_of_order_and_doubled_keys(url: str) -> None:
     assert Fault.MEMBER_ORDER in faults(url)
     rewrite_tar(first_tar(url), lambda files: [*files[1:], files[0]])
     accept_hashes(url)
-    found = verify(url).problems
-    assert Fault.DUPLICATE_KEY in {problem.fault for problem in found}
+    assert Fault.SPLIT_KEY in faults(url)
+    rewrite_tar(first_tar(url), lambda files: [*files, files[-1]])
+    accept_hashes(url)
+    assert Fault.DUPLICATE_MEMBER in faults(url)
 
 
 def test_the_same_key_in_two_shards(url: str) -> None:
@@ -210,6 +222,177 @@ def test_a_source_in_two_splits(workspace: Workspace, records: Records) -> None:
     (problem,) = verify(workspace.storage.uri("shards")).problems
     assert problem.fault == Fault.SPLIT_LEAK
     assert json.loads(stray.metadata)["source"]["video_id"] in problem.detail
+
+
+def test_two_keys_with_the_same_video_and_content_in_two_splits(
+    workspace: Workspace, records: Records
+) -> None:
+    records.clips[3] = replace(records.clips[3], video=records.clips[0].video)
+    url = write_dataset(workspace, records, CONFIG)
+    report = verify(url)
+    keys = {records.clips[0].clip_id, records.clips[3].clip_id}
+    (copy,) = [each for each in report.problems if each.fault == Fault.DUPLICATE_MEDIA]
+    assert {copy.key, copy.detail.rpartition(" ")[2]} == keys
+    splits = {shard.split for shard in open_shards(url).shards}
+    leaks = report.counts.get(Fault.SPLIT_LEAK, 0)
+    of = {key: next(s.split for s in open_shards(url).shards if key in keys_of(s)) for key in keys}
+    assert splits == {"train", "val"}
+    assert leaks == (len(set(of.values())) > 1)
+
+
+def keys_of(shard: Shard) -> set[str]:
+    index = read_index(shard)
+    return {index[row].key for row in range(len(index))}
+
+
+def test_workers_find_the_same(url: str) -> None:
+    data = bytearray(first_tar(url).read_bytes())
+    data[2000] ^= 1
+    first_tar(url).write_bytes(data)
+    told: list[tuple[int, int]] = []
+    assert verify(url, workers=2, told=lambda done, total: told.append((done, total))) == verify(url)
+    total = len(open_shards(url).shards)
+    assert told == [(done, total) for done in range(1, total + 1)]
+
+
+def die_of(shard: int) -> int:
+    if shard == 3:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return shard * 2
+
+
+def test_a_process_that_dies_takes_no_other_item_with_it() -> None:
+    found = dict(in_processes(die_of, range(6), 2))
+    assert isinstance(found.pop(3), WorkerDiedError)
+    assert found == {0: 0, 1: 2, 2: 4, 4: 8, 5: 10}
+
+
+def test_no_process_outlives_a_killed_command() -> None:
+    code = (
+        "import time\nfrom shards.reading.parallel import in_processes\n"
+        "if __name__ == '__main__':\n"
+        "    for item, result in in_processes(time.sleep, [0, 0, 60, 60, 60], 2):\n"
+        "        print(item, flush=True)\n"
+    )
+    command = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert command.stdout is not None
+    command.stdout.readline()
+    children = Path(f"/proc/{command.pid}/task/{command.pid}/children").read_text().split()
+    command.kill()
+    command.wait()
+    command.stdout.close()
+    assert len(children) >= 2
+    for _ in range(100):
+        left = [child for child in children if Path(f"/proc/{child}/exe").exists()]
+        if not left:
+            break
+        time.sleep(0.1)
+    assert not left
+
+
+def foreign(path: Path, files: list[tuple[str, bytes]]) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+        for name, data in files:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return str(path)
+
+
+def jpeg(seed: int) -> bytes:
+    out = io.BytesIO()
+    pixels = np.random.default_rng(seed).integers(0, 255, (24, 32, 3), np.uint8)
+    Image.fromarray(pixels).save(out, "JPEG")
+    return out.getvalue()
+
+
+def test_tars_of_others_are_held_to_what_they_can_promise(tmp_path: Path) -> None:
+    good = [
+        ("a/1.jpg", jpeg(1)), ("a/1.txt", b"One."), ("a/1.cls", b"3"),
+        ("a/2.jpeg", jpeg(2)), ("a/2.json", b'{"caption": "Two."}'),
+        ("a/3.mp4", encoded("red")[0]), ("a/3.txt", b"Red."),
+    ]  # fmt: skip
+    report = verify(foreign(tmp_path / "good.tar", good))
+    assert report.problems == ()
+    assert report.ok
+    assert (report.num_samples, report.not_read) == (3, {"cls": 1})
+    bad = [
+        ("1.jpg", jpeg(1)), ("1.txt", b" "),
+        ("2.jpg", b"\xff\xd8\xffbroken"), ("2.txt", b"Two."),
+        ("3.txt", b"Three."),
+        ("4.jpg", jpeg(4)), ("4.json", b"{broken"),
+        ("5.jpg", jpeg(1)), ("5.txt", b"Five."),
+        ("1.json", b"{}"),
+    ]  # fmt: skip
+    report = verify(foreign(tmp_path / "bad.tar", bad))
+    assert report.counts == {
+        Fault.NO_CAPTION: 3, Fault.UNDECODABLE: 1, Fault.NO_MEDIA: 2, Fault.BAD_METADATA: 1,
+        Fault.DUPLICATE_MEDIA: 1, Fault.SPLIT_KEY: 1,
+    }  # fmt: skip
+    both = verify([str(tmp_path / "good.tar"), str(tmp_path / "bad.tar")])
+    assert both.num_samples == report.num_samples + 3
+
+
+def tar_with(change: Callable[[tarfile.TarFile], None]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        change(tar)
+    return out.getvalue()
+
+
+def odd_member(**fields: object) -> Callable[[tarfile.TarFile], None]:
+    def change(tar: tarfile.TarFile) -> None:
+        info = tarfile.TarInfo("1.jpg")
+        for name, value in fields.items():
+            setattr(info, name, value)
+        tar.addfile(info, io.BytesIO(b"x" * info.size) if info.isreg() else None)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        (tar_with(odd_member(type=tarfile.SYMTYPE, linkname="/etc/passwd")), Fault.LINK),
+        (tar_with(odd_member(type=tarfile.LNKTYPE, linkname="2.jpg")), Fault.LINK),
+        (tar_with(odd_member(type=tarfile.CHRTYPE)), Fault.DEVICE),
+        (tar_with(odd_member(name="../1.jpg")), Fault.BAD_NAME),
+        (tar_with(odd_member(name="/etc/1.jpg")), Fault.BAD_NAME),
+        (tar_with(odd_member(name="\x1b[31m.jpg")), Fault.BAD_NAME),
+        (tar_with(odd_member(name="noextension")), Fault.BAD_NAME),
+        (tar_with(odd_member(size=2000))[:1500], Fault.TRUNCATED),
+        (b"not a tar" * 100, Fault.BAD_HEADER),
+        (b"", Fault.NO_END),
+        (bytes(1024) + b"more" * 256, Fault.AFTER_END),
+    ],
+)
+def test_what_is_odd_about_a_tar_is_named(tmp_path: Path, data: bytes, fault: Fault) -> None:
+    (tmp_path / "a.tar").write_bytes(data)
+    foreign(tmp_path / "b.tar", [("2.jpg", jpeg(2)), ("2.txt", b"Two.")])
+    report = verify(str(tmp_path / "*.tar"))
+    assert fault in report.counts
+    assert report.num_samples >= 1
+
+
+def test_an_index_of_others_tars_is_held_to_them(tmp_path: Path) -> None:
+    tar = foreign(
+        tmp_path / "a.tar", [("1.jpg", jpeg(1)), ("1.txt", b"One."), ("2.jpg", jpeg(2)), ("2.txt", b"Two.")]
+    )
+    index_tars(tar, IndexConfig())
+    assert verify(str(tmp_path)).problems == ()
+    foreign(
+        tmp_path / "a.tar", [("1.jpg", jpeg(1)), ("1.txt", b"Other."), ("3.jpg", jpeg(2)), ("3.txt", b"Two.")]
+    )
+    counts = verify(str(tmp_path)).counts
+    assert {Fault.WRONG_HASH, Fault.INDEX_MISMATCH} <= counts.keys()
+
+
+def test_head_shows_samples_of_others_without_an_index(tmp_path: Path) -> None:
+    tar = foreign(tmp_path / "a.tar", [("1.jpg", jpeg(1)), ("1.txt", b"One."), ("2.mp4", encoded("red")[0])])
+    one, two = head(tar)
+    assert (one.key, one.caption, one.size_bytes) == ("1", "One.", {"jpg": len(jpeg(1)), "txt": 4})
+    assert (two.key, two.caption, two.duration_s) == ("2", "", None)
 
 
 def test_head_shows_the_first_samples(url: str) -> None:

@@ -45,12 +45,14 @@ def encode(frames: np.ndarray) -> bytes:
     return subprocess.run(command, input=frames.tobytes(), capture_output=True, check=True, timeout=60).stdout
 
 
-def write_shards(folder: Path, videos: dict[str, bytes], *, per_shard: int = 8) -> str:
+def write_shards(
+    folder: Path, videos: dict[str, bytes], *, per_shard: int = 8, extension: str = "mp4"
+) -> str:
     """Tars, indexes and a manifest with the videos in split `train`; returns the folder's URL."""
     folder.mkdir(parents=True)
     keys = sorted(videos)
     shards = [
-        _write_shard(folder, number, {key: videos[key] for key in keys[first : first + per_shard]})
+        _write_shard(folder, number, {key: videos[key] for key in keys[first : first + per_shard]}, extension)
         for number, first in enumerate(range(0, len(keys), per_shard))
     ]
     manifest = {
@@ -63,11 +65,13 @@ def write_shards(folder: Path, videos: dict[str, bytes], *, per_shard: int = 8) 
     return str(folder)
 
 
-def _write_shard(folder: Path, number: int, videos: dict[str, bytes]) -> dict[str, object]:
+def _write_shard(
+    folder: Path, number: int, videos: dict[str, bytes], video_extension: str
+) -> dict[str, object]:
     tar, rows = io.BytesIO(), []
     for key, mp4 in videos.items():
         members = []
-        for extension, data in (("json", b"{}"), ("mp4", mp4)):
+        for extension, data in sorted({"json": b"{}", video_extension: mp4}.items()):
             offset = write_tar_member(tar, f"{key}.{extension}", data)
             sha256 = hashlib.sha256(data).hexdigest()
             members.append({"extension": extension, "offset": offset, "size": len(data), "sha256": sha256})

@@ -36,6 +36,19 @@ def test_configs_and_entry_points_load_without_torch() -> None:
         ({"schedule": {"final_learning_rate": 0.1}}, ["0.1", "peak_learning_rate = 0.001"]),
         ({"batch_size": 0}, ["batch_size", "greater than or equal to 1"]),
         ({"data": {"shards": "x"}}, ["data.shards", "Extra inputs"]),
+        ({"data": {"mixture": {"a": {"urls": "y"}}}}, ["both of train and mixture given"]),
+        ({"data": {"mixture": {"a": {"urls": "y", "weight": -1}}}}, ["data.mixture.a.weight"]),
+        ({"data": {"mixture": {"a": {"urls": "y", "split": ""}}}}, ["data.mixture.a.split"]),
+        ({"data": {"mixture": {"a.b": {"urls": "y"}}}}, ["data.mixture", "a.b", "pattern"]),
+        ({"data": {"train": None, "mixture": {}}}, ["data.mixture", "at least 1 item"]),
+        (
+            {"data": {"mixture": {"a": {"urls": "y", "schedule": [{"from_step": -1, "weight": 1}]}}}},
+            ["data.mixture.a.schedule.0.from_step"],
+        ),
+        ({"data": {"train": None, "follow": True, "mixture": {"a": {"urls": "y"}}}}, ["follow = True"]),
+        ({"data": {"train": None, "epoch_remainder": "drop", "mixture": {"a": {"urls": "y"}}}}, ["drop"]),
+        ({"data": {"train": None, "split": "val", "mixture": {"a": {"urls": "y"}}}}, ["split = val"]),
+        ({"data": {"follow": True, "epoch_remainder": "drop"}}, ["follow = true", "drop"]),
     ],
 )
 def test_what_cannot_work_is_refused_with_both_numbers(changes: dict[str, Any], wanted: list[str]) -> None:
@@ -48,8 +61,23 @@ def test_what_cannot_work_is_refused_with_both_numbers(changes: dict[str, Any], 
 def test_missing_shards_are_named_by_key() -> None:
     values = tiny_values("x")
     del values["data"]["train"]
-    with pytest.raises(ValidationError, match=r"data\.train\n  Field required"):
+    with pytest.raises(ValidationError, match=r"neither of train and mixture given: set data\.train"):
         TrainConfig.model_validate(values)
+
+
+def test_a_source_has_a_weight_or_a_schedule_that_rises() -> None:
+    def source(**fields: Any) -> TrainConfig:
+        values = {"train": None, "mixture": {"web": {"urls": "x", **fields}}}
+        return TrainConfig.model_validate(tiny_values("x", data=values))
+
+    changes = [{"from_step": 0, "weight": 2}, {"from_step": 10, "weight": 0.5}]
+    mixture = source(schedule=changes).data.mixture
+    assert mixture is not None
+    assert mixture["web"].weights == ((0, 2.0), (10, 0.5))
+    with pytest.raises(ValidationError, match=r"mixture\.web\n.*weight = 1.0 and a schedule"):
+        source(weight=1, schedule=changes)
+    with pytest.raises(ValidationError, match=r"from_step = 10, 0 must rise"):
+        source(schedule=changes[::-1])
 
 
 def test_every_field_says_what_it_is() -> None:
@@ -69,6 +97,9 @@ def test_hash_follows_what_decides_the_outcome_and_nothing_else() -> None:
         return config_hash(TrainConfig.model_validate(tiny_values("x", **changes))) != base
 
     assert not changed(data={"train": "elsewhere", "decode_threads": 7})
+    assert not changed(data={"train": None, "mixture": {"a": {"urls": "x", "weight": 3}}})
+    assert not changed(data={"follow": True, "cache": {"max_bytes": 1}})
+    assert changed(data={"epoch_remainder": "drop"})
     assert not changed(checkpoint={"every_steps": 1, "keep": 9}, logging={"every_steps": 5}, num_threads=None)
     assert changed(seed=1)
     assert changed(steps=13)

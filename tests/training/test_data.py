@@ -14,14 +14,14 @@ from shards.reading import TooManyDamagedError
 from tests.training.shard_set import write_shards
 from training.batch import Batch
 from training.config import TrainConfig
-from training.data import BatchLoader, open_reader
+from training.data import BatchLoader, open_stream
 from training.randomness import Draw
 
 Tiny = Callable[..., TrainConfig]
 
 
 def batches(config: TrainConfig, count: int, stream: dict[str, object] | None = None) -> list[Batch]:
-    reader = open_reader(config.data, config.seed)
+    reader = open_stream(config.data, seed=config.seed, batch_size=config.batch_size)
     if stream is not None:
         reader.load_state_dict(stream)
     loader = BatchLoader(
@@ -125,9 +125,64 @@ def test_a_missing_tar_is_an_error_and_no_damage(
         batches(tiny(data={"train": shards}), 1)
 
 
+def picture(number: int) -> bytes:
+    """A JPEG of one colour."""
+    import io
+
+    from PIL import Image
+
+    sink = io.BytesIO()
+    Image.new("RGB", (48, 40), (number * 20, 90, 200)).save(sink, "JPEG")
+    return sink.getvalue()
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> str:
+    pictures = {f"image{number}": picture(number) for number in range(6)}
+    return write_shards(tmp_path / "images", pictures, extension="jpg")
+
+
+def test_images_and_videos_mix_in_batches_of_one_shape(tiny: Tiny, shards: str, images: str) -> None:
+    mixture = {"clips": {"urls": shards, "weight": 3}, "images": {"urls": images, "weight": 1}}
+    config = tiny(data={"train": None, "mixture": mixture})
+    found = batches(config, 10)
+    rows = [(key, clip) for batch in found for key, clip in zip(batch.keys, batch.video_uint8, strict=True)]
+    shown = [clip for key, clip in rows if key.startswith("image")]
+    assert abs(len(shown) - 10) <= 2
+    for clip in shown:
+        assert clip.shape == (4, 40, 40, 3)
+        assert all(torch.equal(frame, clip[0]) for frame in clip)
+    assert found[-1].stream["sources"]["images"]["cursor"] == len(shown)
+    for stopped_after in (1, 7):
+        stream = json.loads(json.dumps(found[stopped_after - 1].stream))
+        rest = batches(config, 10 - stopped_after, stream)
+        assert all(same(a, b) for a, b in zip(rest, found[stopped_after:], strict=True))
+
+
+def test_weights_change_at_a_step(tiny: Tiny, shards: str, images: str) -> None:
+    schedule = [{"from_step": 0, "weight": 1}, {"from_step": 3, "weight": 0}]
+    mixture = {"clips": {"urls": shards, "schedule": schedule}, "images": {"urls": images, "weight": 1}}
+    found = batches(tiny(data={"train": None, "mixture": mixture}), 6)
+    kinds = [{key[:4] for key in batch.keys} for batch in found]
+    assert kinds[:3] == [{"clip", "imag"}] * 3
+    assert kinds[3:] == [{"imag"}] * 3
+
+
+def test_whole_batches_on_request(tiny: Tiny) -> None:
+    found = batches(tiny(data={"epoch_remainder": "drop"}), 6)
+    assert [{draw.epoch for draw in batch.draws} for batch in found] == [{0}, {0}, {1}, {1}, {2}, {2}]
+
+
+def test_a_growing_data_set_is_followed(tiny: Tiny, shards: str) -> None:
+    config = tiny(data={"follow": True})
+    found = batches(config, 5)
+    plain = batches(tiny(), 5)
+    assert [batch.draws for batch in found] == [batch.draws for batch in plain]
+
+
 def test_waiting_can_be_given_up(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tiny()
-    reader = open_reader(config.data, config.seed)
+    reader = open_stream(config.data, seed=config.seed, batch_size=config.batch_size)
     monkeypatch.setattr(BatchLoader, "_read_ahead", lambda self: self._closed.wait())
     loader = BatchLoader(reader, config.data, batch_size=4, num_frames=4, seed=0)
     with closing(loader):

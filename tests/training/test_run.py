@@ -21,7 +21,7 @@ from training.config import TrainConfig
 from training.metrics import Note, StepLog
 from training.output import OutputRefusedError
 from training.progress import TrainingProgress
-from training.resume import ConfigChangedError, DatasetChangedError
+from training.resume import ConfigChangedError
 from training.run import train
 
 Tiny = Callable[..., TrainConfig]
@@ -160,7 +160,7 @@ def test_other_shards_are_refused_with_both_hashes_unless_accepted(
 
     output += "2"
     train(tiny(), output=output, on_log=interrupt)
-    with pytest.raises(DatasetChangedError) as refused:
+    with pytest.raises(ShardError) as refused:
         train(tiny(data={"train": fewer}), output=output)
     assert all(version in str(refused.value) for version in versions)
     result = train(tiny(data={"train": fewer}), output=output, accept_new_shards=True)
