@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import Field
 
@@ -58,11 +58,21 @@ class ServedConfig(Config):
         """As requests name it."""
         return Model(self.model, self.revision, self.quantization)
 
+    @property
+    def decoding(self) -> dict[str, Any]:
+        """What decides its words beside its weights and what it is asked, as provenance names it."""
+        return {} if self.quantization is None else {"quantization": self.quantization}
+
 
 class ServedModelConfig(ServedConfig):
     """A model behind a server that writes text."""
 
     sampling: SamplingConfig = Field(SamplingConfig(), description="How it chooses its words")
+
+    @property
+    def decoding(self) -> dict[str, Any]:
+        """What decides its words beside its weights and what it is asked, as provenance names it."""
+        return {**super().decoding, **self.sampling.semantic()}
 
 
 def open_client(config: ServedConfig, workspace: Workspace, stage: str) -> Client:

@@ -59,7 +59,7 @@ def served_caption(
             stage,
             model=config.model,
             revision=config.revision,
-            parameters={**config.sampling.semantic(), **parameters},
+            parameters={**config.decoding, **parameters},
             spans=[(0.0, clip.duration_s)],
             prompt=prompt.file,
             prompt_text=prompt.text,

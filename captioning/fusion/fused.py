@@ -8,6 +8,7 @@ from pydantic import Field
 
 from captioning.fusion.checks.coverage import coverage
 from captioning.fusion.claims import ClaimedText
+from captioning.fusion.sources import source_lines
 from captioning.records import (
     Caption,
     Dropped,
@@ -64,9 +65,13 @@ def fused_from(
 
 
 def nothing_to_fuse(stage: str, clip: Clip, captions: Sequence[Caption]) -> Rejected:
-    """The reject of a clip of which no captioner said anything."""
-    empty = {caption.modality for caption in captions}
-    states = ", ".join(f"{modality}: {'empty' if modality in empty else 'missing'}" for modality in Modality)
+    """The reject of a clip of which no captioner said anything that the wanted kinds draw on."""
+    left_out = {line.modality for line in source_lines(captions)}
+    state = {
+        caption.modality: "left out by captioning.fusion.kinds" if caption.modality in left_out else "empty"
+        for caption in captions
+    }
+    states = ", ".join(f"{modality}: {state.get(modality, 'missing')}" for modality in Modality)
     return Rejected(
         rejected_id=clip.clip_id,
         parent_id=clip.clip_id,

@@ -247,7 +247,7 @@ class LlmFusion(Join[FusedCaption]):
             model=config.model,
             revision=config.revision,
             parameters={
-                **config.sampling.semantic(),
+                **config.decoding,
                 "max_claims": config.max_claims,
                 "least_support": config.least_support,
                 "joining": config.joining.semantic(),

@@ -106,7 +106,7 @@ class Translator:
                 self._stage,
                 model=self._config.model,
                 revision=self._config.revision,
-                parameters=self._config.sampling.semantic(),
+                parameters=self._config.decoding,
                 spans=[(start_s, end_s)],
                 prompt=self._prompt.file,
                 prompt_text=self._prompt.text,

@@ -209,6 +209,12 @@ def test_a_clip_with_nothing_to_say_is_rejected(fusion: TemplateFusion, captions
     assert ("audio: empty" in rejected.detail) == bool(captions)
 
 
+def test_a_reject_says_which_lines_no_wanted_kind_draws_on(folder: Path) -> None:
+    [rejected] = run(new_fusion(folder, kinds=("V",)), caption(Modality.SPEECH, "Good morning."))
+    assert isinstance(rejected, Rejected)
+    assert "speech: left out by captioning.fusion.kinds" in rejected.detail
+
+
 def test_long_captions_are_cut_at_sentences_and_share_the_room(folder: Path) -> None:
     captions = [
         caption(modality, *(f"{modality} line {number} " + "x" * 60 for number in range(20)))

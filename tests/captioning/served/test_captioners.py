@@ -75,6 +75,14 @@ def test_a_model_sees_frames_in_order_after_their_times(workspace: Workspace) ->
     assert caption.confidence == 0.7788, "the exponential of -0.25"
     assert caption.provenance.prompt == "video.v1"
     assert json.loads(caption.provenance.parameters)["frames"] == 4
+    assert "quantization" not in caption.provenance.parameters
+
+
+def test_provenance_says_that_a_server_made_the_weights_smaller(workspace: Workspace) -> None:
+    with recorded(lambda _: lines("A wall.")) as (server, _):
+        stage = stage_of("vlm", server.url, workspace, quantization="fp8")
+        [caption] = captions(list(stage([grey_clip(workspace)])))
+    assert json.loads(caption.provenance.parameters)["quantization"] == "fp8"
 
 
 @pytest.mark.parametrize(
