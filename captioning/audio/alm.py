@@ -15,6 +15,7 @@ from captioning.prompts import load_prompt
 from captioning.records import Caption, Modality
 from captioning.served import Question, ServedModelConfig, ask, open_client
 from captioning.served_captions import facts_of_clip, served_caption
+from curation.base.config import operational
 from curation.base.media_store import MediaRef
 from curation.base.rejects import Rejected
 from curation.base.stages import Map, Resources
@@ -26,7 +27,7 @@ class AlmConfig(ServedModelConfig):
     """Audio captions by an audio-language model, e.g. Qwen2-Audio, Audio Flamingo 3, Qwen3-Omni."""
 
     kind: Literal["alm"] = Field("alm", description="An audio-language model behind a server")
-    prompt: str = Field("audio.v1", description="Prompt of the package, or the path of your own")
+    prompt: str = operational("audio.v1", description="Prompt of the package, or the path of your own")
 
 
 class AlmCaptioner(Map[Clip, Caption]):
@@ -45,7 +46,7 @@ class AlmCaptioner(Map[Clip, Caption]):
     def __init__(self, config: AlmConfig, workspace: Workspace) -> None:
         self.config = config
         self._workspace = workspace
-        self._prompt = load_prompt(config.prompt)
+        self._prompt = load_prompt(config.prompt, "duration")
 
     def setup(self) -> None:
         """Open the client."""
@@ -64,7 +65,7 @@ class AlmCaptioner(Map[Clip, Caption]):
         ]
         for clip in batch:
             if clip.audio is None:
-                yield served_caption(self, self.config, self._prompt, clip, Modality.AUDIO, [])
+                yield served_caption(self, self.config, self._prompt, clip, Modality.AUDIO, None)
         for clip, said in ask(self._client, questions, facts_of_clip):
             yield served_caption(self, self.config, self._prompt, clip, Modality.AUDIO, said)
 

@@ -46,6 +46,7 @@ def fused_from(
     *,
     support_rate: float = 1.0,
     dropped: Sequence[Dropped] = (),
+    fallback_reason: str | None = None,
 ) -> FusedCaption:
     """The record of a fused text, with what it leaves out."""
     told = coverage([text.text[claim.start_char : claim.end_char] for claim in text.claims], lines)
@@ -60,6 +61,7 @@ def fused_from(
         coverage=told.share,
         omitted=told.omitted,
         dropped=tuple(dropped),
+        fallback_reason=fallback_reason,
         provenance=origin,
     )
 

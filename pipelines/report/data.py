@@ -267,6 +267,7 @@ class DroppedView:
     text: str
     cited: tuple[CitedLine, ...]
     problems: tuple[str, ...]
+    score: float
     draft: int
 
 

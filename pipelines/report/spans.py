@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from captioning.records import FULLEST_FIRST, Claim, FusedCaption, Modality
 from pipelines.report.data import CitedLine, DroppedView, FusedView, Piece
-from pipelines.report.telling import HOW
+from pipelines.report.telling import how
 from pipelines.report.wording import shown
 
 MAX_TEXT = 6000
@@ -43,7 +43,7 @@ def fused_view(fused: FusedCaption, prefix: str, anchors: Mapping[str, str]) -> 
     return FusedView(
         kind=fused.kind,
         pieces=tuple(_pieces(fused, prefix, anchors)),
-        how=HOW[fused.wording],
+        how=how(fused),
         support_rate=fused.support_rate,
         coverage=fused.coverage,
         omitted=_cited(fused.omitted, anchors),
@@ -52,6 +52,7 @@ def fused_view(fused: FusedCaption, prefix: str, anchors: Mapping[str, str]) -> 
                 text=shown(each.text, MAX_DROPPED_TEXT),
                 cited=_cited(each.lines, anchors),
                 problems=tuple(shown(problem, MAX_DROPPED_TEXT) for problem in each.problems[:MAX_PROBLEMS]),
+                score=each.score,
                 draft=each.draft,
             )
             for each in fused.dropped[:MAX_DROPPED]

@@ -72,7 +72,7 @@ class Select(Reduce[Sample]):
     """Makes a Sample of each captioned clip that is no duplicate, and says where it lies."""
 
     name: ClassVar[str] = "select"
-    version: ClassVar[str] = "3"
+    version: ClassVar[str] = "4"
     inputs: ClassVar[dict[str, type[Record]]] = {
         "clips": Clip,
         "captions_video": Caption,

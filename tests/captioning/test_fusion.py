@@ -36,6 +36,7 @@ CLIP = Clip(
     plan_id="clip",
     video_id="video",
     shot_ids=("shot",),
+    shot_starts_s=(0.0,),
     stream=0,
     start_pts=0,
     end_pts=5000,
