@@ -67,7 +67,7 @@ class VllmRecogniser(Recogniser):
 
     def parameters(self) -> Mapping[str, Any]:
         """How tokens are chosen."""
-        return {**self._config.decoding, "language": self._config.language, "temperature": 0}
+        return {**self._config.decoding(), "language": self._config.language, "temperature": 0}
 
     def hear(self, unit: str, sounds: Sequence[Floats], language: str | None) -> list[Recognised]:
         """What the server heard in each sound; a sound that it refuses is in doubt."""
