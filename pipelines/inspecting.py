@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from captioning.fusion.sources import source_lines
-from captioning.records import Caption, CaptionGate, FusedCaption, Modality, Provenance, SourceLine
+from captioning.records import Caption, CaptionGate, FusedCaption, Modality, Provenance, SourceLine, Wording
 from curation.base.rejects import Rejected
 from curation.records import Clip, SourceVideo
 from pipelines.report.data import ScoreView
@@ -150,7 +150,8 @@ def _beside(caption: Caption, width: int) -> Iterator[str]:
 
 
 def _fused(each: FusedCaption, width: int) -> Iterator[str]:
-    figures = f"support {each.support_rate:.2f}, coverage {each.coverage:.2f}"
+    of_draft = "" if each.wording in (Wording.JOINED, Wording.WRITTEN) else " of the first draft"
+    figures = f"support{of_draft} {each.support_rate:.2f}, coverage {each.coverage:.2f}"
     yield from _wrapped(f"{how(each)}; {figures}", width, f"fused {each.kind}: ")
     for number, claim in enumerate(each.claims, start=1):
         scores = " ".join(f"{part.modality.letter} {part.score:.2f}" for part in claim.support)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, ClassVar, Literal
 
@@ -13,6 +13,7 @@ from captioning.client.answers import Answer
 from captioning.client.requests import ChatRequest, SamplingConfig, Text
 from captioning.fence import fenced
 from captioning.fusion.claims import ClaimBuilder
+from captioning.fusion.classifier import ClassifierConfig
 from captioning.fusion.entailment import EntailmentConfig, entailment
 from captioning.fusion.evidence import drawn_on, shown_evidence
 from captioning.fusion.fused import FusionConfig, fused_from, nothing_to_fuse
@@ -99,6 +100,8 @@ class LlmFusion(Join[FusedCaption]):
         self._prompt = load_prompt(config.prompt, "duration", "claims")
         self._repair_prompt = load_prompt(config.repair_prompt, "problems")
         self._entailment = entailment(config.entailment, workspace, self.name)
+        if isinstance(config.entailment, ClassifierConfig) and config.entailment.device.startswith("cuda"):
+            self.resources = replace(self.resources, gpus=1.0)  # type: ignore[misc]  # the runner asks the instance
 
     def setup(self) -> None:
         """Open the client and load the word lists."""

@@ -147,6 +147,9 @@ class _Run:
             raise StageFailed(task.node, task.unit, outcome.message)
         if outcome.kind == "misconfigured":
             raise misconfigured(task.node, outcome.message)
+        if outcome.kind == "postponed":
+            self._postpone(task, outcome.message)
+            return
         if outcome.kind in ("retry", "died"):
             self.work.note(outcome.kind, stage=task.node, unit=task.unit, fault=outcome.message)
             if outcome.kind == "retry" or self._deaths_alone(task) < MAX_DEATHS:
@@ -165,14 +168,17 @@ class _Run:
         deaths = self.deaths[key(task)] = self.deaths.get(key(task), 0) + 1
         return deaths - 1 if task.node in self.callers else deaths
 
+    def _postpone(self, task: Task, message: str) -> None:
+        walk = self.walks[task.unit]
+        walk.waiting.discard(task.node)
+        walk.stuck.add(task.node)
+        self.work.postpone(task.node, task.unit, message)
+        self._advance(walk)
+
     def _delay(self, task: Task, message: str) -> None:
         """Try a task again later; after too many passing faults its unit stays pending."""
         if task.tries >= MAX_RETRIES:
-            walk = self.walks[task.unit]
-            walk.waiting.discard(task.node)
-            walk.stuck.add(task.node)
-            self.work.postpone(task.node, task.unit, message)
-            self._advance(walk)
+            self._postpone(task, message)
             return
         due = _Due(task.node, task.unit, task.input_digest, task.tries + 1)
         heapq.heappush(self.delayed, (time.monotonic() + backoff_s(task.tries), next(self.counter), due))

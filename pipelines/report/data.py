@@ -280,6 +280,7 @@ class FusedView:
     pieces: tuple[Piece, ...]
     how: str
     support_rate: float
+    of_first_draft: bool
     coverage: float
     omitted: tuple[CitedLine, ...]
     dropped: tuple[DroppedView, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from captioning.records import FULLEST_FIRST, Claim, FusedCaption, Modality
+from captioning.records import FULLEST_FIRST, Claim, FusedCaption, Modality, Wording
 from pipelines.report.data import CitedLine, DroppedView, FusedView, Piece
 from pipelines.report.telling import how
 from pipelines.report.wording import shown
@@ -45,6 +45,7 @@ def fused_view(fused: FusedCaption, prefix: str, anchors: Mapping[str, str]) -> 
         pieces=tuple(_pieces(fused, prefix, anchors)),
         how=how(fused),
         support_rate=fused.support_rate,
+        of_first_draft=fused.wording not in (Wording.JOINED, Wording.WRITTEN),
         coverage=fused.coverage,
         omitted=_cited(fused.omitted, anchors),
         dropped=tuple(

@@ -53,7 +53,9 @@ class Index:
         if hashlib.sha256(data).hexdigest() != shard.index_sha256:
             raise ShardError(f"{where}: sha256 differs from the manifest's; the index is damaged or replaced")
         try:
-            self._table = pq.read_table(io.BytesIO(data)).cast(INDEX_SCHEMA).combine_chunks()
+            # Without threads: ending while Arrow still starts some aborts the process.
+            file = pq.ParquetFile(io.BytesIO(data), pre_buffer=False)
+            self._table = file.read(use_threads=False).cast(INDEX_SCHEMA).combine_chunks()
         except (pa.ArrowInvalid, ValueError, KeyError) as error:
             raise ShardError(f"{where}: not an index of a shard ({error})") from error
         if self._table.num_rows != shard.num_samples:

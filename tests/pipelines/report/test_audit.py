@@ -12,7 +12,7 @@ from curation.base.rejects import Reason, Rejected
 from pipelines.report.data import ClipView
 from pipelines.report.render import render
 from pipelines.report.spans import MAX_DROPPED
-from pipelines.report.telling import GATES, SHORT, WHY, how
+from pipelines.report.telling import GATES, SHORT, WHY
 from tests.pipelines.report.made import Run, data_of
 from tests.pipelines.report.page import Page
 
@@ -49,7 +49,7 @@ def test_lines_that_the_fullest_caption_leaves_out_are_dimmed_and_said_to_be(run
     told = next(line for line in clip.lines if line.label == "V2")
     assert f'<li class="line" id="{told.anchor}">' in card
     page = Page(card)
-    assert "Supported 75 %, coverage 62 %; left out: V1." in page.text
+    assert "First draft supported 75 %, coverage 62 %; left out: V1." in page.text
 
 
 def test_dropped_claims_are_struck_out_with_draft_and_problems(run: Run, html: str) -> None:
