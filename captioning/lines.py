@@ -47,6 +47,11 @@ _DECLINES = re.compile(
     r"(i['’]?m|i am) (sorry|afraid|unable|not able)\b|i (can ?not|can['’]t|won['’]t)\b|as an ai\b",
     re.IGNORECASE,
 )
+_CHATTER = re.compile(
+    r"(sure|certainly|of course|absolutely|okay|ok|yes)( thing)?[.!,:]?"
+    r"|here( is|['’]s| are)\b.*(:|what i (see|hear)\.)|let me know\b.*",
+    re.IGNORECASE,
+)
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
 
 
@@ -127,7 +132,8 @@ def _sentences(text: str) -> Iterator[tuple[None, None, str]]:
         raise UnusableAnswer("declines to describe it")
     for line in text.splitlines():
         for sentence in _SENTENCE_END.split(_BULLET.sub("", line)):
-            yield None, None, sentence
+            if not _CHATTER.fullmatch(sentence.strip()):
+                yield None, None, sentence
 
 
 def _words(value: object) -> str:

@@ -164,6 +164,12 @@ def test_scraps_of_json_thoughts_and_refusals_are_no_lines(scrap: str) -> None:
         lines_of(answer(scrap), DURATION_S)
 
 
+def test_chatter_around_plain_text_is_no_line() -> None:
+    said = "Sure! Here is what I see:\n- A man walks.\n- Here a dog barks.\nLet me know if you need more."
+    found = lines_of(answer(said), DURATION_S)
+    assert [each.text for each in found] == ["A man walks.", "Here a dog barks."]
+
+
 def test_an_answer_full_of_thoughts_is_read_at_once() -> None:
     assert [each.text for each in lines_of(answer("<think>" * 200_000 + "</think>A dog."), DURATION_S)] == [
         "A dog."
