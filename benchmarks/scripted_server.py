@@ -2,7 +2,7 @@
 
 It has the latency and the number of places that it is given, as a server with continuous batching does: what
 finds no place waits in a queue, and finds 503 where that is full. It also has /v1/models, /health, and
-/metrics with the two gauges of vLLM that say how long the queue is.
+/metrics with those gauges of vLLM that say how busy it is.
 
     with ScriptedServer(latency_s=0.1, places=64) as server: ...  # server.url
     python -m benchmarks.scripted_server --latency 0.5 --places 256 --port 8000
@@ -275,6 +275,7 @@ class ScriptedServer:
             f"vllm:num_requests_running{labels} {float(self._running)}\n"
             "# TYPE vllm:num_requests_waiting gauge\n"
             f"vllm:num_requests_waiting{labels} {float(self._waiting)}\n"
+            f"vllm:kv_cache_usage_perc{labels} 0.0\n"
         )
 
 
