@@ -34,6 +34,7 @@ from captioning.records import (
     SourceLine,
     Wording,
 )
+from captioning.serve.config import units_in_flight
 from captioning.served import Question, ServedModelConfig, Unusable, Used, ask, open_client
 from curation.base.config import operational
 from curation.base.records import Record
@@ -88,14 +89,15 @@ class LlmFusion(Join[FusedCaption]):
         "speech": Caption,
     }
     output: ClassVar[type[FusedCaption]] = FusedCaption
-    resources: ClassVar[Resources] = Resources(
-        cpus=0.5, memory_bytes=1 << 30, batch_size=64, units_in_flight=16
-    )
+    resources: ClassVar[Resources] = Resources(cpus=0.5, memory_bytes=1 << 30, batch_size=64)
 
     config: LlmFusionConfig
 
     def __init__(self, config: LlmFusionConfig, workspace: Workspace) -> None:
         self.config = config
+        self.resources = replace(  # type: ignore[misc]  # the runner asks the instance
+            self.resources, units_in_flight=units_in_flight(config.server)
+        )
         self._workspace = workspace
         self._prompt = load_prompt(config.prompt, "duration", "claims")
         self._repair_prompt = load_prompt(config.repair_prompt, "problems")

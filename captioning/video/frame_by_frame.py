@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -18,6 +18,7 @@ from captioning.lines import MAX_LINE_CHARS, SCHEMA, UnusableAnswer, said
 from captioning.prompts import load_prompt
 from captioning.provenance import without_folders
 from captioning.records import Caption, Modality
+from captioning.serve.config import units_in_flight
 from captioning.served import Question, ServedModelConfig, Unusable, ask, open_client
 from captioning.served_captions import facts_of_clip, served_caption
 from captioning.video.chosen import NO_FRAMES, chosen_frames, fitting_jpeg
@@ -61,14 +62,15 @@ class FrameByFrameCaptioner(Map[Clip, Caption]):
     version: ClassVar[str] = "2"
     input: ClassVar[type[Clip]] = Clip
     output: ClassVar[type[Caption]] = Caption
-    resources: ClassVar[Resources] = Resources(
-        cpus=0.25, memory_bytes=1 << 30, batch_size=32, units_in_flight=16
-    )
+    resources: ClassVar[Resources] = Resources(cpus=0.25, memory_bytes=1 << 30, batch_size=32)
 
     config: FrameByFrameConfig
 
     def __init__(self, config: FrameByFrameConfig, workspace: Workspace) -> None:
         self.config = config
+        self.resources = replace(  # type: ignore[misc]  # the runner asks the instance
+            self.resources, units_in_flight=units_in_flight(config.frame.server)
+        )
         self._workspace = workspace
         self._frame_prompt = load_prompt(config.frame_prompt)
         self._summary_prompt = load_prompt(config.summary_prompt, "duration", "frames")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -14,6 +15,7 @@ from captioning.language import language_fingerprints
 from captioning.lines import SCHEMA
 from captioning.prompts import load_prompt
 from captioning.records import Caption, Modality, Segment
+from captioning.serve.config import units_in_flight
 from captioning.served import Question, ServedModelConfig, Unusable, Used, ask, open_client
 from captioning.served_captions import facts_of_clip, served_caption
 from captioning.video.chosen import NO_FRAMES, jpegs
@@ -42,14 +44,15 @@ class VlmCaptioner(Map[Clip, Caption]):
     version: ClassVar[str] = "2"
     input: ClassVar[type[Clip]] = Clip
     output: ClassVar[type[Caption]] = Caption
-    resources: ClassVar[Resources] = Resources(
-        cpus=0.25, memory_bytes=1 << 30, batch_size=32, units_in_flight=16
-    )
+    resources: ClassVar[Resources] = Resources(cpus=0.25, memory_bytes=1 << 30, batch_size=32)
 
     config: VlmConfig
 
     def __init__(self, config: VlmConfig, workspace: Workspace) -> None:
         self.config = config
+        self.resources = replace(  # type: ignore[misc]  # the runner asks the instance
+            self.resources, units_in_flight=units_in_flight(config.server)
+        )
         self._workspace = workspace
         self._prompt = load_prompt(config.prompt, "duration")
 
