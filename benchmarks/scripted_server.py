@@ -110,8 +110,10 @@ class ScriptedServer:
         metrics: bool = True,
         api_key: str | None = None,
         port: int = 0,
+        model: str = MODEL,
     ) -> None:
         self.script = script
+        self._model = model
         self.latency_s = latency_s
         self.healthy = True
         self.asked: Counter[str] = Counter()
@@ -216,7 +218,7 @@ class ScriptedServer:
     ) -> web.StreamResponse:
         if self._api_key is not None and request.headers.get("Authorization") != f"Bearer {self._api_key}":
             return _error(Status(401))
-        if body.get("model") != MODEL:
+        if body.get("model") != self._model:
             return _error(Status(404, message=f"The model `{body.get('model')}` does not exist."))
         digest = hashlib.sha256(data).hexdigest()
         asked = Asked(path, body, digest, self.asked[digest], dict(request.headers))
@@ -263,7 +265,7 @@ class ScriptedServer:
         return response
 
     async def _models(self, _: web.Request) -> web.Response:
-        return web.json_response({"object": "list", "data": [{"id": MODEL, "object": "model"}]})
+        return web.json_response({"object": "list", "data": [{"id": self._model, "object": "model"}]})
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.Response(status=200 if self.healthy else 503)

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from curation.base.storage import Storage
 from curation.base.tables import Tables
 from curation.media.ffmpeg import ffmpeg_binary
 from pipelines.config import PipelineConfig
+from pipelines.config_file import load_config
 from pipelines.run import RunSummary, run
 from tests.captioning.served.asked import claims, evidence, is_fusion, lines, served
 from tests.footage import SCENES
@@ -140,6 +142,36 @@ def test_every_captioner_behind_a_server(footage: Footage) -> None:
     fused = [row for row in made_by_servers(footage.good, FusedCaption.TABLE) if row["kind"] in ("AV", "AVS")]
     assert {row["wording"] for row in fused} == {"written"}
     assert {row["support_rate"] for row in fused} == {1.0}
+    assert len({row["clip_id"] for row in fused}) == 4
+
+
+def served_by(section: dict[str, Any], servers: ExitStack, urls: dict[str, str]) -> None:
+    """Let every captioner of a recipe ask a scripted server that plays its model, instead of vLLM."""
+    for part in [part for part in section.values() if isinstance(part, dict)]:
+        if "server" in part:
+            name = part["model"]
+            if name not in urls:
+                urls[name] = servers.enter_context(ScriptedServer(answer, model=name)).url
+            part["server"] = {"kind": "urls", "urls": [urls[name]], "traffic": part["server"]["traffic"]}
+
+
+@pytest.mark.parametrize("recipe", ["gpu_1x24gb", "gpu_8x80gb"])
+def test_a_recipe_captions_the_footage(recipe: str, footage: Footage, output: Path) -> None:
+    values = load_config(
+        PipelineConfig, str(ROOT / "examples" / "captioning" / f"{recipe}.yaml"), ()
+    ).model_dump()
+    values["execution"]["workers"] = 2
+    urls: dict[str, str] = {}
+    with ExitStack() as servers:
+        served_by(values["captioning"], servers, urls)
+        summary = run(PipelineConfig.model_validate(values), [str(footage.videos)], str(output))
+    assert not summary.postponed
+    assert summary.samples == 4
+    of_models = [row for row in records(output, Caption.TABLE) if row["provenance"]["model"] in urls]
+    assert {row["modality"] for row in of_models if row["text"]} >= {"video", "speech"}
+    fused = [row for row in records(output, FusedCaption.TABLE) if row["provenance"]["model"] in urls]
+    assert {row["wording"] for row in fused} == {"written"}
+    assert {row["kind"] for row in fused} == {"AV", "AVS"}
     assert len({row["clip_id"] for row in fused}) == 4
 
 
