@@ -10,11 +10,16 @@ The time of a round is taken from when the server has been full once until it be
 first round, ours finds out how much the server takes. By default more requests are in flight than run, as a
 server that never waits for its client has a queue.
 
-With --url the server is a real one, such as vLLM on CPU, and what its /metrics page says while it works is
-shown too.
+With --vllm the server is a real one: vLLM on the CPU, started for the benchmark as a run would start it, for
+a model in a folder, such as a tiny one with random weights. With --url it is any that runs already. What its
+/metrics page says while ours asks is shown for each server; where the capacity is not known, ours is compared
+to the barest client.
 
     python -m benchmarks.captioning
-    python -m benchmarks.captioning --url http://127.0.0.1:8000/v1 --model tiny --frames 4 --requests 64
+    .venv-vllm/bin/python -m tests.vllm.tiny_models vision /tmp/vision
+    python -m benchmarks.captioning --vllm .venv-vllm/bin/python --model /tmp/vision --frames 4 --places 32
+    python -m benchmarks.captioning --vllm .venv-vllm/bin/python --model /tmp/text --frames 0
+    python -m benchmarks.captioning --url http://127.0.0.1:8000/v1 --model NAME --api-key-env KEY
 """
 
 from __future__ import annotations
@@ -27,11 +32,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import aiohttp
 import cv2
@@ -39,13 +43,15 @@ import numpy as np
 
 from benchmarks.interleaved import Timing, last_line, show
 from benchmarks.scripted_server import MODEL
+from benchmarks.server_use import Watch
 from captioning.client.answers import Answer
 from captioning.client.bodies import body_of
 from captioning.client.client import Client
 from captioning.client.config import TrafficConfig, UrlsConfig
-from captioning.client.replies import queue_lengths
 from captioning.client.requests import ChatRequest, Model, Picture, SamplingConfig, Text
 from captioning.client.responses import Responses
+from captioning.serve.config import EngineConfig, VllmConfig
+from captioning.serve.starting import served
 from curation.base.storage import Storage
 
 Contender = Callable[[Callable[[], None]], None]
@@ -59,19 +65,19 @@ CPU_TARGET_S, SHARE_TARGET = 0.003, 0.95
 def main() -> None:
     """Run the benchmark."""
     arguments = _arguments()
-    if arguments.url is not None:
-        _measure(arguments, arguments.url, capacity=None)
-        return
-    with _scripted(arguments.latency, arguments.places) as url:
-        _measure(arguments, url, capacity=arguments.places / arguments.latency)
+    with _server(arguments) as urls:
+        _measure(arguments, urls)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--url", help="base URL of a real server")
-    parser.add_argument("--model", default=MODEL, help="its model's name")
+    real = parser.add_mutually_exclusive_group()
+    real.add_argument("--url", help="base URL of a server that runs")
+    real.add_argument("--vllm", metavar="PYTHON", help="serve --model, a folder, by this environment's vLLM")
+    parser.add_argument("--model", default=MODEL, help="the model's name")
+    parser.add_argument("--api-key-env", help="with --url: the environment variable that holds its key")
     parser.add_argument("--latency", type=float, default=2.0, help="seconds of a scripted answer")
-    parser.add_argument("--places", type=int, default=192, help="scripted answers at the same time")
+    parser.add_argument("--places", type=int, default=192, help="answers at the same time (not with --url)")
     parser.add_argument("--in-flight", type=int, default=256, help="most requests on their way")
     parser.add_argument("--requests", type=int, default=1152, help="requests of a round")
     parser.add_argument("--frames", type=int, default=8, help="frames of a request; 0 asks with words alone")
@@ -80,19 +86,42 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measure(arguments: argparse.Namespace, url: str, capacity: float | None) -> None:
-    requests = _Requests(arguments.model, arguments.frames, arguments.tokens)
+@contextmanager
+def _server(arguments: argparse.Namespace) -> Iterator[UrlsConfig]:
     traffic = TrafficConfig(max_in_flight=arguments.in_flight)
+    if arguments.url is not None:
+        yield UrlsConfig(urls=(arguments.url,), api_key_env=arguments.api_key_env, traffic=traffic)
+    elif arguments.vllm is not None:
+        engine = EngineConfig(gpus_per_replica=0, max_model_len=4096, max_num_seqs=arguments.places)
+        config = VllmConfig(python=arguments.vllm, engine=engine, traffic=traffic)
+        model = Model(arguments.model, "benchmark")
+        with (
+            tempfile.TemporaryDirectory(prefix="vllm-") as logs,
+            served(config, model, Path(logs), say=_say) as urls,
+        ):
+            yield urls
+    else:
+        with _scripted(arguments.latency, arguments.places) as url:
+            yield UrlsConfig(urls=(url,), traffic=traffic)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _measure(arguments: argparse.Namespace, urls: UrlsConfig) -> None:
+    requests = _Requests(arguments.model, arguments.frames, arguments.tokens)
+    load_before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="captioning-") as folder:
-        client = Client(UrlsConfig(urls=(url,), traffic=traffic), Responses(Storage(folder)))
+        client = Client(urls, Responses(Storage(folder)))
         count = arguments.requests + 2 * arguments.in_flight
         _ask(client, requests, count, lambda: None)
         contenders: dict[str, Contender] = {
             OURS: lambda answered: _ask(client, requests, count, answered),
-            BARE: lambda answered: asyncio.run(_bare(url, requests, count, arguments.in_flight, answered)),
+            BARE: lambda answered: asyncio.run(_bare(urls, requests, count, arguments.in_flight, answered)),
         }
-        with _watched(url) as seen:
-            found = _interleave(contenders, arguments.repeats, arguments.in_flight, arguments.requests)
+        with Watch(urls.urls[0].removesuffix("/v1")) as watch:
+            found = _interleave(contenders, watch, arguments)
         client.close()
     show(found)
     per_s = {name: sorted(arguments.requests / wall for wall in found[name].wall_s) for name in found}
@@ -100,13 +129,17 @@ def _measure(arguments: argparse.Namespace, url: str, capacity: float | None) ->
         name: sorted(1000 * cpu / arguments.requests for cpu in timing.cpu_s)
         for name, timing in found.items()
     }
+    scripted = arguments.url is None and arguments.vllm is None
     figures: dict[str, object] = {
         "requests_per_s": {name: round(statistics.median(rates), 2) for name, rates in per_s.items()},
         "cpu_ms_per_request": {name: round(statistics.median(times), 3) for name, times in cpu_ms.items()},
         "cpu_ms_interval": _interval(cpu_ms[OURS]),
         "cpu_target_ms": 1000 * CPU_TARGET_S,
+        "server_running_mean": watch.mean(OURS, "running"),
+        "server_waiting_mean": watch.mean(OURS, "waiting"),
     }
-    if capacity is not None:
+    if scripted:
+        capacity = arguments.places / arguments.latency
         shares = [rate / capacity for rate in per_s[OURS]]
         figures |= {
             "capacity_per_s": capacity,
@@ -115,11 +148,20 @@ def _measure(arguments: argparse.Namespace, url: str, capacity: float | None) ->
             "share_target": SHARE_TARGET,
         }
     else:
-        figures |= {"server_running_mean": _mean(seen, 0), "server_waiting_mean": _mean(seen, 1)}
+        ratios = sorted(
+            bare / ours for ours, bare in zip(found[OURS].wall_s, found[BARE].wall_s, strict=True)
+        )
+        figures |= {
+            "share_of_bare_client": round(statistics.median(ratios), 4),
+            "share_interval": _interval(ratios),
+        }
+    if arguments.url is None:
+        figures["places"] = arguments.places
     last_line(
         benchmark="captioning",
         cores=os.cpu_count(),
-        scripted=capacity is not None,
+        load_average_before=round(load_before, 2),
+        scripted=scripted,
         in_flight=arguments.in_flight,
         frames=arguments.frames,
         body_bytes=body_of(next(requests.take(1))).size,
@@ -166,36 +208,40 @@ def _ask(client: Client, requests: _Requests, count: int, answered: Callable[[],
 
 
 async def _bare(
-    url: str, requests: _Requests, count: int, in_flight: int, answered: Callable[[], None]
+    urls: UrlsConfig, requests: _Requests, count: int, in_flight: int, answered: Callable[[], None]
 ) -> None:
     source = requests.take(count)
     connector = aiohttp.TCPConnector(limit=0)
+    key = {} if urls.api_key_env is None else {"Authorization": f"Bearer {os.environ[urls.api_key_env]}"}
     async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(3600)) as session:
 
         async def work() -> None:
             for request in source:
                 body = body_of(request)
-                headers = {"Content-Type": body.content_type}
+                headers = {**key, "Content-Type": body.content_type}
                 data = b"".join(body.pieces())
-                async with session.post(f"{url}/{body.path}", data=data, headers=headers) as response:
-                    assert (await response.json())["choices"][0]["message"]["content"]
+                async with session.post(f"{urls.urls[0]}/{body.path}", data=data, headers=headers) as reply:
+                    assert (await reply.json())["choices"][0]["message"]["content"]
                 answered()
 
         await asyncio.gather(*(work() for _ in range(in_flight)))
 
 
 def _interleave(
-    contenders: dict[str, Contender], repeats: int, lead: int, requests: int
+    contenders: dict[str, Contender], watch: Watch, arguments: argparse.Namespace
 ) -> dict[str, Timing]:
-    """Wall and CPU time of this process between the answers `lead` and `lead + requests` of each round."""
+    """Wall and CPU time of this process between the answers `in_flight` and `in_flight + requests` of each
+    round."""
     found = {name: Timing([], []) for name in contenders}
-    for _ in range(repeats):
+    first, last = arguments.in_flight - 1, arguments.in_flight + arguments.requests - 1
+    for _ in range(arguments.repeats):
         for name, run in contenders.items():
             marks: list[tuple[float, float]] = []
-            run(lambda marks=marks: marks.append((time.perf_counter(), time.process_time())))
-            (wall, cpu), (wall_then, cpu_then) = marks[lead - 1], marks[lead + requests - 1]
+            run(lambda marks=marks: marks.append((time.perf_counter(), time.process_time() - watch.cpu_s)))
+            (wall, cpu), (wall_then, cpu_then) = marks[first], marks[last]
             found[name].wall_s.append(wall_then - wall)
             found[name].cpu_s.append(cpu_then - cpu)
+            watch.note(name, wall, wall_then)
     return found
 
 
@@ -210,35 +256,6 @@ def _scripted(latency_s: float, places: int) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(10)
-
-
-@contextmanager
-def _watched(url: str) -> Iterator[list[tuple[float, float]]]:
-    """Requests running and waiting, twice a second, by a server's /metrics page."""
-    seen: list[tuple[float, float]] = []
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.5):
-            try:
-                with urllib.request.urlopen(f"{url.removesuffix('/v1')}/metrics", timeout=5) as page:
-                    lengths = queue_lengths(page.read(8 << 20))
-            except OSError:
-                continue
-            if lengths is not None:
-                seen.append(lengths)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield seen
-    finally:
-        done.set()
-        watcher.join()
-
-
-def _mean(seen: Sequence[tuple[float, float]], which: int) -> float | None:
-    return round(statistics.mean(lengths[which] for lengths in seen), 2) if seen else None
 
 
 def _interval(ordered: Sequence[float]) -> list[float]:

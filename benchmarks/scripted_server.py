@@ -2,7 +2,7 @@
 
 It has the latency and the number of places that it is given, as a server with continuous batching does: what
 finds no place waits in a queue, and finds 503 where that is full. It also has /v1/models, /health, and
-/metrics with the two gauges of vLLM that say how long the queue is.
+/metrics with those gauges of vLLM that say how busy it is.
 
     with ScriptedServer(latency_s=0.1, places=64) as server: ...  # server.url
     python -m benchmarks.scripted_server --latency 0.5 --places 256 --port 8000
@@ -110,8 +110,10 @@ class ScriptedServer:
         metrics: bool = True,
         api_key: str | None = None,
         port: int = 0,
+        model: str = MODEL,
     ) -> None:
         self.script = script
+        self._model = model
         self.latency_s = latency_s
         self.healthy = True
         self.asked: Counter[str] = Counter()
@@ -216,7 +218,7 @@ class ScriptedServer:
     ) -> web.StreamResponse:
         if self._api_key is not None and request.headers.get("Authorization") != f"Bearer {self._api_key}":
             return _error(Status(401))
-        if body.get("model") != MODEL:
+        if body.get("model") != self._model:
             return _error(Status(404, message=f"The model `{body.get('model')}` does not exist."))
         digest = hashlib.sha256(data).hexdigest()
         asked = Asked(path, body, digest, self.asked[digest], dict(request.headers))
@@ -263,7 +265,7 @@ class ScriptedServer:
         return response
 
     async def _models(self, _: web.Request) -> web.Response:
-        return web.json_response({"object": "list", "data": [{"id": MODEL, "object": "model"}]})
+        return web.json_response({"object": "list", "data": [{"id": self._model, "object": "model"}]})
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.Response(status=200 if self.healthy else 503)
@@ -275,6 +277,7 @@ class ScriptedServer:
             f"vllm:num_requests_running{labels} {float(self._running)}\n"
             "# TYPE vllm:num_requests_waiting gauge\n"
             f"vllm:num_requests_waiting{labels} {float(self._waiting)}\n"
+            f"vllm:kv_cache_usage_perc{labels} 0.0\n"
         )
 
 

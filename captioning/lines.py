@@ -40,8 +40,18 @@ SCHEMA: Mapping[str, Any] = {
 """What an answer must look like; everything in it has a bound, so that an answer ends."""
 
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+")
-_THOUGHTS = re.compile(r"<think>.*?</think>", re.DOTALL)
-_FENCED = re.compile(r"```\w*\n(.*?)\n?```", re.DOTALL)
+_THOUGHT, _END_OF_THOUGHT = "<think>", "</think>"
+_MEANT_AS_JSON = re.compile(r'\s*[{\[]|.*(?:```|"lines")', re.DOTALL)
+_MOST_BRACES = 16
+_DECLINES = re.compile(
+    r"(i['’]?m|i am) (sorry|afraid|unable|not able)\b|i (can ?not|can['’]t|won['’]t)\b|as an ai\b",
+    re.IGNORECASE,
+)
+_CHATTER = re.compile(
+    r"(sure|certainly|of course|absolutely|okay|ok|yes)( thing)?[.!,:]?"
+    r"|here( is|['’]s| are)\b.*(:|what i (see|hear)\.)|let me know\b.*",
+    re.IGNORECASE,
+)
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
 
 
@@ -50,20 +60,39 @@ class UnusableAnswer(ValueError):
 
 
 def said(answer: Answer) -> str:
-    """What a model said, less what a server that holds it to no schema lets it put around that: its thoughts
-    before, and a fence of Markdown.
+    """What a model said, less the thoughts that a server lets it put before.
 
     Raises:
         UnusableAnswer: it broke off, or is empty.
     """
     if not answer.complete:
         raise UnusableAnswer(f"broke off after {answer.output_tokens} tokens; raise sampling.max_tokens")
-    text = _THOUGHTS.sub("", answer.text, count=1).strip()
-    fenced = _FENCED.fullmatch(text)
-    text = text if fenced is None else fenced[1].strip()
-    if not text:
+    # Some chat templates open the thoughts themselves, so that only their end is in the answer.
+    text = answer.text.rpartition(_END_OF_THOUGHT)[2].strip()
+    if not text or text.startswith(_THOUGHT):
         raise UnusableAnswer("is empty")
     return text
+
+
+def stated(text: str) -> Any:
+    """The first JSON object in a text: all of it, or what a server that holds its models to no schema lets
+    them wrap in Markdown and in words.
+
+    Raises:
+        UnusableAnswer: there is none.
+    """
+    # Servers hold models to a schema, and some let control characters through inside of its strings.
+    decoder = json.JSONDecoder(strict=False)
+    at, error = text.find("{"), "it has no object"
+    for _ in range(_MOST_BRACES):
+        if at < 0:
+            break
+        try:
+            return decoder.raw_decode(text, at)[0]
+        except (ValueError, RecursionError) as problem:
+            error = f"{type(problem).__name__}: {problem}"
+            at = text.find("{", at + 1)
+    raise UnusableAnswer(f"is not the JSON asked for ({error})")
 
 
 def lines_of(answer: Answer, duration_s: float) -> list[Segment]:
@@ -74,14 +103,14 @@ def lines_of(answer: Answer, duration_s: float) -> list[Segment]:
     tokens, or 0.5 where the server does not give them.
 
     Raises:
-        UnusableAnswer: it broke off, is empty, is no such JSON, or is too long.
+        UnusableAnswer: it broke off, is empty, declines, is no such JSON, or is too long.
     """
     text = said(answer)
-    found = _stated(text) if text.startswith(("{", "[")) else _sentences(text)
+    found = _stated(text) if _MEANT_AS_JSON.match(text) else _sentences(text)
     confidence = 0.5 if answer.mean_logprob is None else math.exp(min(0.0, answer.mean_logprob))
     facts: dict[str, Segment] = {}
-    for start_s, end_s, stated in found:
-        line = plain_text(stated, MAX_LINE_CHARS)
+    for start_s, end_s, words in found:
+        line = plain_text(words, MAX_LINE_CHARS)
         if any(char.isalnum() for char in line):
             start_s, end_s = _within(start_s, end_s, duration_s)
             facts.setdefault(line, fact(start_s, end_s, line, confidence))
@@ -92,18 +121,19 @@ def lines_of(answer: Answer, duration_s: float) -> list[Segment]:
 
 def _stated(text: str) -> Iterator[tuple[float | None, float | None, str]]:
     try:
-        # Servers hold models to a schema, and some let control characters through inside of its strings.
-        lines = json.loads(text, strict=False)["lines"]
-        for line in lines:
+        for line in stated(text)["lines"]:
             yield _seconds(line["start_s"]), _seconds(line["end_s"]), _words(line["text"])
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (TypeError, KeyError) as error:
         raise UnusableAnswer(f"is not the JSON asked for ({type(error).__name__}: {error})") from None
 
 
 def _sentences(text: str) -> Iterator[tuple[None, None, str]]:
+    if _DECLINES.match(text):
+        raise UnusableAnswer("declines to describe it")
     for line in text.splitlines():
         for sentence in _SENTENCE_END.split(_BULLET.sub("", line)):
-            yield None, None, sentence
+            if not _CHATTER.fullmatch(sentence.strip()):
+                yield None, None, sentence
 
 
 def _words(value: object) -> str:

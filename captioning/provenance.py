@@ -33,17 +33,27 @@ def provenance(
     clip or the source; `prompt` is the prompt's file in the package and `prompt_text` what stood in it.
     """
     return Provenance(
-        model=model,
+        model=without_folders(model),
         revision=revision,
         prompt=prompt,
         prompt_sha256=None if prompt_text is None else hashlib.sha256(prompt_text.encode()).hexdigest(),
-        parameters=json.dumps(dict(parameters), sort_keys=True, separators=(",", ":"), ensure_ascii=False),
+        parameters=canonical_parameters(parameters),
         input_spans=tuple(Span(start_s=start_s, end_s=end_s) for start_s, end_s in spans),
         stage=stage.name,
         stage_version=stage.version,
         stage_key=stage.key(),
         code_version=code_version(),
     )
+
+
+def canonical_parameters(parameters: Mapping[str, Any]) -> str:
+    """Parameters as a provenance holds them: one JSON text for equal ones."""
+    return json.dumps(dict(parameters), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def without_folders(model: str) -> str:
+    """A name as a hub has it, or the last part of a path: where a file lies does not belong in shards."""
+    return model.rstrip("/").rpartition("/")[2] if model.startswith(("/", "./", "../", "~")) else model
 
 
 @functools.cache

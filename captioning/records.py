@@ -77,7 +77,6 @@ class DoubtReason(StrEnum):
     COMPRESSIBLE = "compressible"
     LOOP = "loop"
     KNOWN_PHRASE = "known_phrase"
-    BROKEN_OFF = "broken_off"
     REFUSED = "refused"
 
 
@@ -177,7 +176,8 @@ class Claim(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class SourceLine(Part):
-    """A numbered line of a source caption as the fusion saw it: `line` is V1, A2, S3…"""
+    """A numbered line of a source caption as the fusion saw it: `line` is V1, A2, S3… Where `text` is a
+    translation, `original` is what was said."""
 
     line: str
     modality: Modality
@@ -185,6 +185,7 @@ class SourceLine(Part):
     end_s: float
     text: str
     confidence: float
+    original: str | None = None
 
 
 class FusionKind(StrEnum):
@@ -204,11 +205,12 @@ FULLEST_FIRST = (FusionKind.AVS, FusionKind.AV, FusionKind.V, FusionKind.A, Fusi
 @dataclass(frozen=True, kw_only=True)
 class Dropped(Part):
     """A sentence that a model wrote and that is not in the text: the lines it cited, what the checks found
-    wrong with it, and the draft (1 or 2) it stood in."""
+    wrong with it, the score (0..1) that they left it, and the draft (1 or 2) it stood in."""
 
     text: str
     lines: tuple[str, ...]
     problems: tuple[str, ...]
+    score: float
     draft: int
 
 
@@ -229,7 +231,7 @@ class FusedCaption(Record):
 
     `support_rate` is the share (0..1) of the first draft's claims that the checks let pass, `coverage` the
     share of the source lines whose facts are in the text; `omitted` are the others. `dropped` is what drafts
-    said beyond the evidence.
+    said beyond the evidence; `fallback_reason` is why lines were joined instead (None where they were not).
     """
 
     TABLE: ClassVar[str] = "fused_captions"
@@ -244,6 +246,7 @@ class FusedCaption(Record):
     coverage: float
     omitted: tuple[str, ...]
     dropped: tuple[Dropped, ...]
+    fallback_reason: str | None = None
     provenance: Provenance = untracked()
 
     @property

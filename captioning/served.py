@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
 from pydantic import Field
 
@@ -58,11 +58,22 @@ class ServedConfig(Config):
         """As requests name it."""
         return Model(self.model, self.revision, self.quantization)
 
+    def decoding(self) -> dict[str, Any]:
+        """What decides its words beside its weights and what it is asked, as provenance names it."""
+        return {} if self.quantization is None else {"quantization": self.quantization}
+
 
 class ServedModelConfig(ServedConfig):
     """A model behind a server that writes text."""
 
     sampling: SamplingConfig = Field(SamplingConfig(), description="How it chooses its words")
+
+    def decoding(self, sampling: SamplingConfig | None = None) -> dict[str, Any]:
+        """What decides its words beside its weights and what it is asked, as provenance names it.
+
+        `sampling` is that of the answer that was used, where that was another draw than the first.
+        """
+        return {**super().decoding(), **(sampling or self.sampling).semantic()}
 
 
 def open_client(config: ServedConfig, workspace: Workspace, stage: str) -> Client:
@@ -92,6 +103,14 @@ class Question(Generic[Item]):
 
 
 @dataclass(frozen=True)
+class Used(Generic[Usable]):
+    """What was made of an answer, and how the model chose its words."""
+
+    value: Usable
+    sampling: SamplingConfig
+
+
+@dataclass(frozen=True)
 class Unusable:
     """No answer to a question could be used; `why` says what was wrong with the last."""
 
@@ -100,7 +119,7 @@ class Unusable:
 
 def ask(
     client: Client, questions: Sequence[Question[Item]], use: Callable[[Item, Answer], Usable]
-) -> Iterator[tuple[Item, Usable | Unusable]]:
+) -> Iterator[tuple[Item, Used[Usable] | Unusable]]:
     """Each item with what `use` made of the model's answer, in order.
 
     An answer for which `use` raises `UnusableAnswer` is asked for again, up to `MAX_ASKED` times in all, with
@@ -110,21 +129,23 @@ def ask(
         Retry: the servers are gone; what they answered is kept.
         Misconfigured: the servers refuse to work for this user at all.
     """
-    done: dict[int, Usable | Unusable] = {}
+    done: dict[int, Used[Usable] | Unusable] = {}
     open_ones = list(enumerate(questions))
     for round_number in range(MAX_ASKED):
         open_ones = [(number, question) for number, question in open_ones if number not in done]
         last = round_number == MAX_ASKED - 1
         for unit, asked in _by_unit(open_ones).items():
-            requests = (_draw(question.request(), round_number) for _, question in asked)
-            for (number, question), answer in zip(asked, client.ask(requests, unit), strict=True):
+            drawn: list[SamplingConfig] = []
+            requests = (_draw(question.request(), round_number, drawn) for _, question in asked)
+            answers = client.ask(requests, unit)
+            for place, ((number, question), answer) in enumerate(zip(asked, answers, strict=True)):
                 if isinstance(answer, Refused):
                     # An answer beyond all bounds is no refusal: another draw of words may end.
                     if last or answer.status != _OK:
                         done[number] = Unusable(f"the server refused it ({answer.status}): {answer.detail}")
                     continue
                 try:
-                    done[number] = use(question.item, answer)
+                    done[number] = Used(use(question.item, answer), drawn[place])
                 except UnusableAnswer as error:
                     if last:
                         done[number] = Unusable(f"asked {MAX_ASKED} times, the answer {error}")
@@ -141,13 +162,11 @@ def _by_unit(
     return units
 
 
-def _draw(request: ChatRequest, number: int) -> ChatRequest:
-    if number == 0:
-        return request
-    sampling = request.sampling.model_copy(
-        update={
-            "seed": request.sampling.seed + number,
-            "temperature": max(_OTHER_DRAW_TEMPERATURE, request.sampling.temperature),
-        }
-    )
-    return ChatRequest(request.model, request.parts, sampling, request.system, request.schema)
+def _draw(request: ChatRequest, number: int, drawn: list[SamplingConfig]) -> ChatRequest:
+    """The request of a round; how it is drawn goes to the end of `drawn`."""
+    sampling = request.sampling
+    if number:
+        temperature = max(_OTHER_DRAW_TEMPERATURE, sampling.temperature)
+        sampling = sampling.model_copy(update={"seed": sampling.seed + number, "temperature": temperature})
+    drawn.append(sampling)
+    return replace(request, sampling=sampling)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from captioning.client.answers import Answer
@@ -11,7 +10,7 @@ from captioning.lines import lines_of
 from captioning.prompts import Prompt
 from captioning.provenance import provenance
 from captioning.records import Caption, Modality, Segment
-from captioning.served import ServedModelConfig, Unusable
+from captioning.served import ServedModelConfig, Unusable, Used
 from curation.base.records import round_score
 from curation.base.rejects import Reason, Rejected
 from curation.base.stages import Stage
@@ -33,11 +32,11 @@ def served_caption(
     prompt: Prompt,
     clip: Clip,
     modality: Modality,
-    said: Sequence[Segment] | Unusable,
+    said: Used[list[Segment]] | Unusable | None,
     **parameters: Any,
 ) -> Caption | Rejected:
-    """A caption of the lines; no line at all is an empty caption. `parameters` are what shaped it besides the
-    model's sampling."""
+    """A caption of the lines; no line at all is an empty caption, and so is None, where no model was asked.
+    `parameters` are what shaped it besides the model's sampling."""
     if isinstance(said, Unusable):
         return Rejected(
             rejected_id=f"{clip.clip_id}:{modality}",
@@ -46,20 +45,21 @@ def served_caption(
             reason=Reason.CAPTION_FAILED,
             detail=f"{config.model}: {said.why}. The clip goes on without this caption.",
         )
-    text = " ".join(line.text for line in said)
-    confidence = sum(line.confidence for line in said) / len(said) if said else 0.0
+    lines = [] if said is None else said.value
+    text = " ".join(line.text for line in lines)
+    confidence = sum(line.confidence for line in lines) / len(lines) if lines else 0.0
     return Caption(
         clip_id=clip.clip_id,
         modality=modality,
-        language=likely_language(text) if said else None,
+        language=likely_language(text) if lines else None,
         text=text,
-        segments=tuple(said),
+        segments=tuple(lines),
         confidence=round_score(confidence),
         provenance=provenance(
             stage,
             model=config.model,
             revision=config.revision,
-            parameters={**config.sampling.semantic(), **parameters},
+            parameters={**config.decoding(said.sampling if said else None), **parameters},
             spans=[(0.0, clip.duration_s)],
             prompt=prompt.file,
             prompt_text=prompt.text,

@@ -227,6 +227,8 @@ class CutClip(Record):
     no sound there. `frames` were taken from the source in the decode that cut the clip. `crop` are black
     bars that `frames` and encoded forms are without, None where there are none; stream copies keep theirs.
 
+    `shot_starts_s` are the times from the clip's start at which its shots begin, the first at 0.
+
     `plan_id` is the planned clip that this one was cut for. Both ids are the same but where the first form
     is a stream copy: such a clip begins and ends where the copy does.
     """
@@ -237,6 +239,7 @@ class CutClip(Record):
     plan_id: str
     video_id: str
     shot_ids: tuple[str, ...]
+    shot_starts_s: tuple[float, ...]
     stream: int
     start_pts: int
     end_pts: int

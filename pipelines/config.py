@@ -88,7 +88,8 @@ class ExecutionConfig(Config):
         0.1,
         ge=0,
         le=1,
-        description="Share of the input files that may be rejected before the run ends with exit code 3.",
+        description="Share of the input files that may be rejected, and of clips whose captions may fail, "
+        "before the run ends with exit code 3.",
     )
 
 

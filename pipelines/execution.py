@@ -20,6 +20,7 @@ from curation.base.records import Record, digest_records, from_arrow
 from curation.base.rejects import Reason, Rejected
 from curation.base.stages import Group, Join, Map
 from curation.base.tables import from_ipc, rows
+from curation.base.usage import take_usage
 from curation.base.workspace import Workspace
 from pipelines.dag import MAP_INPUT, Node, input_types
 
@@ -60,6 +61,7 @@ def run_task(node: Node, task: Task, workspace: Workspace) -> Result:
     types = input_types(node.stage)
     records = {name: from_arrow(types[name], from_ipc(data)) for name, data in task.inputs.items()}
     workspace.media.take_written()
+    take_usage()
     started = time.perf_counter()
     outputs, rejects = call_stage(node, records)
     seconds = time.perf_counter() - started
@@ -90,7 +92,7 @@ def make_result(
 ) -> Result:
     """Check the accounting and put the records into the rows of their tables."""
     committed, rejected = account(node.name, primary, outputs, rejects)
-    attempt = attempt_id()
+    attempt, used = attempt_id(), take_usage()
     row = UnitRow(
         stage=node.name,
         stage_key=task.stage_key,
@@ -118,6 +120,9 @@ def make_result(
             host=socket.gethostname(),
             seconds=round(seconds, 4),
             retries=task.tries,
+            answers=used.answers,
+            input_tokens=used.input_tokens,
+            output_tokens=used.output_tokens,
         ),
         tables={
             node.stage.output.TABLE: rows(node.stage.output, outputs, task.unit, task.stage_key, attempt),

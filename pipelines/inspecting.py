@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from captioning.fusion.sources import source_lines
-from captioning.records import Caption, CaptionGate, FusedCaption, Modality, Provenance, SourceLine
+from captioning.records import Caption, CaptionGate, FusedCaption, Modality, Provenance, SourceLine, Wording
 from curation.base.rejects import Rejected
 from curation.records import Clip, SourceVideo
 from pipelines.report.data import ScoreView
 from pipelines.report.filters import gate_views, score_views
+from pipelines.report.origins import origins
 from pipelines.report.run_records import RunRecords
 from pipelines.report.spans import fullest_first
-from pipelines.report.telling import HOW, WHY
+from pipelines.report.telling import WHY, how
 from pipelines.report.wording import clock, quantity, shown
 
 MAX_CHARS = 600
@@ -103,13 +104,8 @@ def as_text(found: Inspected, width: int) -> Iterator[str]:
         )
     yield ""
     yield "provenance"
-    for caption in found.captions:
-        yield from _origin(caption.modality, caption.provenance, width)
-        if caption.translation is not None:
-            language = shown(caption.translation.language, MAX_LABEL)
-            yield from _origin(f"{caption.modality} in {language}", caption.translation.provenance, width)
-    if found.fused:
-        yield from _origin("fused", found.fused[0].provenance, width)
+    for origin in origins(found.captions, found.fused):
+        yield from _origin(origin.role, origin.provenance, width)
 
 
 def _clip(records: RunRecords, clip_id: str) -> Clip:
@@ -154,8 +150,9 @@ def _beside(caption: Caption, width: int) -> Iterator[str]:
 
 
 def _fused(each: FusedCaption, width: int) -> Iterator[str]:
-    figures = f"support {each.support_rate:.2f}, coverage {each.coverage:.2f}"
-    yield from _wrapped(f"{HOW[each.wording]}; {figures}", width, f"fused {each.kind}: ")
+    of_draft = "" if each.wording in (Wording.JOINED, Wording.WRITTEN) else " of the first draft"
+    figures = f"support{of_draft} {each.support_rate:.2f}, coverage {each.coverage:.2f}"
+    yield from _wrapped(f"{how(each)}; {figures}", width, f"fused {each.kind}: ")
     for number, claim in enumerate(each.claims, start=1):
         scores = " ".join(f"{part.modality.letter} {part.score:.2f}" for part in claim.support)
         text = shown(each.text[claim.start_char : claim.end_char], MAX_CHARS)
@@ -167,7 +164,7 @@ def _fused(each: FusedCaption, width: int) -> Iterator[str]:
         cited = ", ".join(shown(line, MAX_LABEL) for line in dropped.lines)
         problems = "; ".join(shown(problem, MAX_CHARS) for problem in dropped.problems)
         text = f"{shown(dropped.text, MAX_CHARS)} [{cited}]: {problems}"
-        yield from _wrapped(text, width, f"  dropped from draft {dropped.draft}: ")
+        yield from _wrapped(text, width, f"  dropped from draft {dropped.draft} ({dropped.score:.2f}): ")
 
 
 def _origin(role: str, origin: Provenance, width: int) -> Iterator[str]:

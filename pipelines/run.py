@@ -27,7 +27,7 @@ from pipelines.reporting import write_report
 from pipelines.run_log import RunLog
 from pipelines.run_view import RunView
 from pipelines.runner import Runner, RunOutcome, Say
-from pipelines.serving import ServedExecutor, server_logs, unreachable_servers
+from pipelines.serving import ServedExecutor, server_logs, server_owner, unreachable_servers
 from pipelines.sweep import sweep
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ def run(
     try:
         with _terminable(), Lease(workspace.storage) as lease, RunLog(workspace.storage) as log:
             logs = server_logs(workspace.storage, log.run_id)
-            executor = ServedExecutor(config, partial(_executor, workspace), logs, say)
+            owner = server_owner(workspace.storage)
+            executor = ServedExecutor(config, partial(_executor, workspace), logs, say, owner)
             runner = Runner(dag, workspace, executor, shown, log, say)
             saved = {"inputs": [normalise(path) for path in inputs], "limit": limit, "config": settings}
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -18,6 +18,26 @@ from pipelines.assess import Assessment, Ignore, NodeCounts, assess
 from pipelines.dag import Dag, Node, Segment
 from pipelines.reduction import ALL, reduce_input
 from pipelines.scope import GroupScope, InputScope, Scope
+
+
+class StageKeys(Mapping[str, str]):
+    """The keys of a DAG's stages by name, each worked out when it is asked for: that hashes the stage's
+    weights, which who only reads results may not have."""
+
+    def __init__(self, dag: Dag) -> None:
+        self._dag = dag
+        self._known: dict[str, str] = {}
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self._known:
+            self._known[name] = self._dag[name].stage.key()
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (node.name for node in self._dag)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 @dataclass
@@ -38,8 +58,7 @@ class RunView:
         tables = Tables(workspace.storage)
         ledger = Ledger(tables)
         ledger.load()
-        keys = {node.name: node.stage.key() for node in dag}
-        return cls(dag, workspace, tables, ledger, keys, limit)
+        return cls(dag, workspace, tables, ledger, StageKeys(dag), limit)
 
     def scope(self, segment: Segment) -> Scope | None:
         """The units of a segment; None where the Reduce that makes them has no result yet."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -11,7 +12,7 @@ from pathlib import Path
 from captioning.client.requests import Model
 from captioning.serve.checks import check_servers
 from captioning.serve.config import ServerConfig, VllmConfig
-from captioning.serve.sections import served_sections, with_urls
+from captioning.serve.sections import pretrained_sections, served_sections, with_urls
 from captioning.serve.server import ServerFailed
 from captioning.serve.starting import all_served
 from curation.base.storage import Storage
@@ -28,6 +29,7 @@ class ServedExecutor:
         make: an executor for a config in which servers are named by their URLs.
         log_folder: where servers leave their output.
         say: prints a line for the user.
+        owner: names the run among those that use the same cluster.
     """
 
     def __init__(
@@ -36,11 +38,13 @@ class ServedExecutor:
         make: Callable[[PipelineConfig], Executor],
         log_folder: Path,
         say: Callable[[str], None],
+        owner: str,
     ) -> None:
         self._config = config
         self._make = make
         self._log_folder = log_folder
         self._say = say
+        self._owner = owner
         self._executor: Executor | None = None
         self._stack = ExitStack()
         self._lost: list[str] = []
@@ -55,7 +59,7 @@ class ServedExecutor:
         """
         if self._executor is None:
             urls = self._stack.enter_context(
-                all_served(self._wanted(work), self._log_folder, self._say, self._lost.append)
+                all_served(self._wanted(work), self._log_folder, self._say, self._lost.append, self._owner)
             )
             self._executor = self._make(with_urls(self._config, urls))
 
@@ -93,16 +97,23 @@ def server_logs(storage: Storage, run_id: str) -> Path:
     return Path(tempfile.gettempdir()) / f"cliploom-servers-{run_id}"
 
 
+def server_owner(storage: Storage) -> str:
+    """The name of a run among those that use the same cluster: its output, on which one process works at a
+    time."""
+    return storage.url if storage.local_root is None else f"{socket.gethostname()}:{storage.local_root}"
+
+
 def server_problems(config: PipelineConfig) -> list[str]:
-    """What would keep the config's servers from starting or being reached."""
-    wanted = served_sections(config)
-    problems = [f"{each.where}: {each.detail}" for each in check_servers(wanted) if each.severity == "error"]
+    """What would keep the config's servers from starting or being reached, and stages from having their
+    models."""
+    found = check_servers(served_sections(config), pretrained_sections(config))
+    problems = [f"{each.where}: {each.detail}" for each in found if each.severity == "error"]
     return unreachable_servers(config) + problems
 
 
 def server_remarks(config: PipelineConfig) -> list[str]:
     """What might, and what is good to know."""
-    found = check_servers(served_sections(config))
+    found = check_servers(served_sections(config), pretrained_sections(config))
     return [f"{each.where}: {each.detail}" for each in found if each.severity != "error"]
 
 

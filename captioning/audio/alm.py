@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -13,8 +14,10 @@ from captioning.language import language_fingerprints
 from captioning.lines import SCHEMA
 from captioning.prompts import load_prompt
 from captioning.records import Caption, Modality
+from captioning.serve.config import units_in_flight
 from captioning.served import Question, ServedModelConfig, ask, open_client
 from captioning.served_captions import facts_of_clip, served_caption
+from curation.base.config import operational
 from curation.base.media_store import MediaRef
 from curation.base.rejects import Rejected
 from curation.base.stages import Map, Resources
@@ -26,7 +29,7 @@ class AlmConfig(ServedModelConfig):
     """Audio captions by an audio-language model, e.g. Qwen2-Audio, Audio Flamingo 3, Qwen3-Omni."""
 
     kind: Literal["alm"] = Field("alm", description="An audio-language model behind a server")
-    prompt: str = Field("audio.v1", description="Prompt of the package, or the path of your own")
+    prompt: str = operational("audio.v1", description="Prompt of the package, or the path of your own")
 
 
 class AlmCaptioner(Map[Clip, Caption]):
@@ -36,16 +39,17 @@ class AlmCaptioner(Map[Clip, Caption]):
     version: ClassVar[str] = "1"
     input: ClassVar[type[Clip]] = Clip
     output: ClassVar[type[Caption]] = Caption
-    resources: ClassVar[Resources] = Resources(
-        cpus=0.25, memory_bytes=1 << 30, batch_size=32, units_in_flight=16
-    )
+    resources: ClassVar[Resources] = Resources(cpus=0.25, memory_bytes=1 << 30, batch_size=32)
 
     config: AlmConfig
 
     def __init__(self, config: AlmConfig, workspace: Workspace) -> None:
         self.config = config
+        self.resources = replace(  # type: ignore[misc]  # the runner asks the instance
+            self.resources, units_in_flight=units_in_flight(config.server)
+        )
         self._workspace = workspace
-        self._prompt = load_prompt(config.prompt)
+        self._prompt = load_prompt(config.prompt, "duration")
 
     def setup(self) -> None:
         """Open the client."""
@@ -64,7 +68,7 @@ class AlmCaptioner(Map[Clip, Caption]):
         ]
         for clip in batch:
             if clip.audio is None:
-                yield served_caption(self, self.config, self._prompt, clip, Modality.AUDIO, [])
+                yield served_caption(self, self.config, self._prompt, clip, Modality.AUDIO, None)
         for clip, said in ask(self._client, questions, facts_of_clip):
             yield served_caption(self, self.config, self._prompt, clip, Modality.AUDIO, said)
 

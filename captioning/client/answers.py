@@ -36,7 +36,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Refused:
-    """A request that will never succeed, whoever is asked again: a person reads `detail`."""
+    """A request that will never succeed, whoever is asked again: a person reads `detail`.
+
+    `status` is the server's, of 500 and more where it failed at this request again and again while it
+    answered others.
+    """
 
     status: int
     detail: str

@@ -12,6 +12,7 @@ from captioning.client.requests import Request
 from captioning.client.unit_responses import UnitResponses
 from captioning.client.window import Leave, Window
 from curation.base.stages import Retry
+from curation.base.usage import note_answer
 
 MOST_OPEN = 8192
 """Requests of one sequence that may be drawn beyond the oldest that has no answer."""
@@ -126,8 +127,10 @@ class Asks:
         if ended.cancelled() or ended.exception() is not None:
             # What would come after a fault is left to the next try at the unit.
             self._drawing = False
-        elif self._kept is not None and isinstance(answer := ended.result(), Answer):
-            self._kept.add(digest, answer)
+        elif isinstance(answer := ended.result(), Answer):
+            note_answer(answer.input_tokens, answer.output_tokens)
+            if self._kept is not None:
+                self._kept.add(digest, answer)
 
     def _stop_wanting(self) -> None:
         if self._wanted is not None:

@@ -47,9 +47,9 @@ class Body:
             yield base64.b64encode(part.data) if isinstance(part, _Encoded) else part
 
 
-def body_of(request: Request) -> Body:
-    """What is sent for a request."""
-    return _chat(request) if isinstance(request, ChatRequest) else _transcription(request)
+def body_of(request: Request, *, timed: bool = True) -> Body:
+    """What is sent for a request; of a transcription without `timed`, only the text is asked for."""
+    return _chat(request) if isinstance(request, ChatRequest) else _transcription(request, timed=timed)
 
 
 def _chat(request: ChatRequest) -> Body:
@@ -110,14 +110,13 @@ def _joined(parts: list[bytes | _Encoded]) -> Iterator[bytes | _Encoded]:
     yield plain
 
 
-def _transcription(request: TranscriptionRequest) -> Body:
+def _transcription(request: TranscriptionRequest, *, timed: bool) -> Body:
     boundary = os.urandom(16).hex()
-    fields = {
-        "model": request.model.name,
-        "response_format": "verbose_json",
-        "timestamp_granularities[]": "segment",
-        "temperature": str(request.temperature),
-    }
+    fields = {"model": request.model.name, "temperature": str(request.temperature)}
+    if timed:
+        fields |= {"response_format": "verbose_json", "timestamp_granularities[]": "segment"}
+    else:
+        fields["response_format"] = "json"
     if request.language is not None:
         fields["language"] = request.language
     head = "".join(

@@ -26,7 +26,7 @@ class Client:
     """A pool of servers, looked after by one thread with an event loop; one per captioner and process.
 
     Raises:
-        ServerConfigError: the variable that should hold the API key is not set.
+        ServerConfigError: the variable that should hold the API key is not set, or holds no key.
     """
 
     def __init__(self, config: UrlsConfig, responses: Responses | None) -> None:
@@ -118,10 +118,16 @@ class Client:
 def _api_key(config: UrlsConfig) -> str | None:
     if config.api_key_env is None:
         return None
-    key = os.environ.get(config.api_key_env)
+    # Files and secret stores like to end with a newline.
+    key = os.environ.get(config.api_key_env, "").strip()
     if not key:
         raise ServerConfigError(
             f"api_key_env: the environment variable {config.api_key_env} is not set; set it to the key of "
             f"{', '.join(config.urls)}"
+        )
+    if not (key.isascii() and key.isprintable()):
+        raise ServerConfigError(
+            f"api_key_env: the environment variable {config.api_key_env} holds a character that no header "
+            "may hold, such as a newline in its middle. Set it to the key alone"
         )
     return key

@@ -21,8 +21,8 @@ class TrafficConfig(Config):
         4,
         ge=1,
         le=20,
-        description="Times that one request may fail; a server that is not there, or wants it later (429, "
-        "503), is waited for and not counted",
+        description="Times that one request may fail until it is refused, if others are answered; a server "
+        "that is not there, or wants it later (429, 503), is waited for and not counted",
     )
     retry_share: float = operational(
         0.1, ge=0, le=1, description="Most retries per request over all, so that a crowd of them ends"
@@ -53,8 +53,18 @@ class UrlsConfig(Config):
             parts = urlsplit(url)
             if parts.scheme not in ("http", "https") or not parts.hostname:
                 raise ValueError(f"{url}: want a URL such as http://127.0.0.1:8000/v1")
+            _check_port(url)
             if parts.username or parts.password:
                 raise ValueError(f"{parts.hostname}: a URL must hold no password; use api_key_env")
             if parts.query or parts.fragment:
                 raise ValueError(f"{url}: a base URL has no ? and no #")
         return tuple(url.rstrip("/") for url in urls)
+
+
+def _check_port(url: str) -> None:
+    try:
+        port = urlsplit(url).port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise ValueError(f"{url}: a port is a number from 1 to 65535")

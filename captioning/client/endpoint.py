@@ -20,11 +20,15 @@ LOOK_EVERY_S, FIRST_LOOKS_EVERY_S = 1.0, 0.25
 
 
 class Endpoint:
-    """A server, what is on its way to it, and what is known of how it does. Lives in the event loop."""
+    """A server, what is on its way to it, and what is known of how it does. Lives in the event loop.
+
+    `num_answers` counts what it made of requests of this client, refusals left out.
+    """
 
     def __init__(self, url: str, api_key: str | None, most: int, timeout_s: float) -> None:
         self.url = url
         self.in_flight = 0
+        self.num_answers = 0
         self.limit = Limit(most)
         self.breaker = Breaker()
         self._timeout_s = timeout_s
@@ -101,7 +105,7 @@ class Endpoint:
         if status == 408:
             raise Fault(FaultKind.TIMED_OUT, said)
         if status < 300 or status >= 500:
-            raise Fault(FaultKind.BROKEN, said)
+            raise Fault(FaultKind.BROKEN, said, status=status if status >= 500 else None)
         if status < 400:
             raise ServerConfigError(
                 f"{where}: {status}: it points to '{printable(reply.location)}', and redirects are not "
@@ -111,6 +115,8 @@ class Endpoint:
             raise ServerConfigError(
                 f"{said}. Set api_key_env to the name of an environment variable that holds the server's key"
             )
+        if status == 402:
+            raise ServerConfigError(f"{said}. It wants to be paid first: see to the account of the key")
         if status in (404, 405):
             raise ServerConfigError(f"{said}. {await self._models(model)}")
         return Refused(status, refusal(reply.body))

@@ -25,12 +25,19 @@ class FaultKind(Enum):
 
 
 class Fault(Exception):
-    """A try failed, and another may succeed. `retry_after_s` is what the server asked for, if it did."""
+    """A try failed, and another may succeed. `retry_after_s` is what the server asked for, if it did.
 
-    def __init__(self, kind: FaultKind, detail: str, retry_after_s: float | None = None) -> None:
+    `status` is the server's where it gave one of its own; else what a gateway would say (RFC 9110, section
+    15.6): 504 for no answer in time, 502 for none or none that makes sense.
+    """
+
+    def __init__(
+        self, kind: FaultKind, detail: str, retry_after_s: float | None = None, status: int | None = None
+    ) -> None:
         super().__init__(detail)
         self.kind = kind
         self.retry_after_s = retry_after_s
+        self.status = status or (504 if kind is FaultKind.TIMED_OUT else 502)
 
 
 class MalformedReplyError(ValueError):

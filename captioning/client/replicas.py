@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from captioning.client.endpoint import Endpoint
 from captioning.client.faults import Fault
-from curation.base.stages import Retry
+from curation.base.stages import WaitedOut
 
 TICK_S = 0.1
 
@@ -49,6 +49,10 @@ class Replicas:
         self._last_fault = ""
         self._looks: set[asyncio.Task[None]] = set()
 
+    def answers(self) -> dict[Endpoint, int]:
+        """How many requests each server has answered."""
+        return {endpoint: endpoint.num_answers for endpoint in self.endpoints}
+
     @contextmanager
     def sending(self, turn: Turn) -> Iterator[None]:
         """Around the sending of a request: what comes of it is remembered, and its turn given back."""
@@ -59,19 +63,23 @@ class Replicas:
             turn.endpoint.failed(fault, turn.sent_at, _now())
             raise
         else:
-            self._answered_at = _now()
-            turn.endpoint.answered()
+            self.answered(turn.endpoint)
         finally:
             turn.endpoint.in_flight -= 1
             if turn.is_trial:
                 turn.endpoint.breaker.over()
             self._serve()
 
+    def answered(self, endpoint: Endpoint) -> None:
+        """Note that a server answered something."""
+        self._answered_at = _now()
+        endpoint.answered()
+
     async def turn(self, since: float, avoid: Endpoint | None) -> Turn:
         """Wait for a server that is free; another than `avoid` if there is a choice.
 
         Raises:
-            Retry: no server has answered anything for too long.
+            WaitedOut: no server has answered anything for too long.
         """
         waiting = _Waiting(asyncio.get_running_loop().create_future(), since, avoid)
         # One that failed before comes first: others wait for its answer, as answers are given in order.
@@ -93,11 +101,11 @@ class Replicas:
         """Give up on a request that has waited since then, if nothing moves.
 
         Raises:
-            Retry: no server has answered anything for too long.
+            WaitedOut: no server has answered anything for too long.
         """
         quiet_s = _now() - max(self._answered_at, since)
         if quiet_s > self._patience_s and not any(endpoint.in_flight for endpoint in self.endpoints):
-            raise Retry(
+            raise WaitedOut(
                 f"no answer from a model server for {quiet_s:.0f} s; the last word was: {self._last_fault}"
             )
 
@@ -145,7 +153,7 @@ class Replicas:
                 continue
             try:
                 self.check_patience(waiting.since)
-            except Retry as error:
+            except WaitedOut as error:
                 waiting.future.set_exception(error)
 
 

@@ -11,7 +11,7 @@ import io
 import logging
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from threading import Lock
 from typing import Any
 
@@ -32,6 +32,7 @@ _LOOKS = 20
 SCHEMA = pa.schema(
     [
         pa.field("digest", pa.string(), nullable=False),
+        pa.field("first_file", pa.string()),
         pa.field("text", pa.string(), nullable=False),
         pa.field("complete", pa.bool_(), nullable=False),
         pa.field("input_tokens", pa.int64(), nullable=False),
@@ -57,6 +58,14 @@ SCHEMA = pa.schema(
 )
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """An answer, and the file that it was first written in: names sort by time."""
+
+    first_file: str
+    answer: Answer
+
+
 class UnitResponses:
     """Thread-safe. `get` reads the files when first called."""
 
@@ -66,6 +75,7 @@ class UnitResponses:
         self._lock = Lock()
         self._loading = Lock()
         self._answers: dict[str, Answer] | None = None
+        self._first_files: dict[str, str] = {}
         self._files: list[str] = []
         self._new: dict[str, Answer] = {}
         self._oldest_new = 0.0
@@ -114,6 +124,8 @@ class UnitResponses:
             return
         with self._lock:
             self._files.append(written)
+            for digest in new:
+                self._first_files.setdefault(digest, _file(written))
 
     def tidy(self) -> None:
         """Put many files into one."""
@@ -137,7 +149,7 @@ class UnitResponses:
         return self._answers
 
     def _load(self) -> dict[str, Answer]:
-        found: dict[str, dict[str, Answer]] = {}
+        found: dict[str, dict[str, _Kept]] = {}
         for _ in range(_LOOKS):
             try:
                 gone = [name for name in self._names() if not self._read(name, found)]
@@ -148,13 +160,19 @@ class UnitResponses:
         else:
             raise OSError(f"{self._storage.uri(self._folder)}: its files change faster than they can be read")
         self._files = [name for name, rows in found.items() if rows]
-        # The first answer counts, so that all readers take the same one of two.
-        return {digest: row for name in sorted(found, reverse=True) for digest, row in found[name].items()}
+        # Of two answers the one written first counts, wherever it was moved since: all readers take the same.
+        kept: dict[str, _Kept] = {}
+        for rows in found.values():
+            for digest, row in rows.items():
+                if digest not in kept or row.first_file < kept[digest].first_file:
+                    kept[digest] = row
+        self._first_files = {digest: row.first_file for digest, row in kept.items()}
+        return {digest: row.answer for digest, row in kept.items()}
 
     def _names(self) -> list[str]:
         return [name for name in self._storage.list(self._folder) if name.endswith(".parquet")]
 
-    def _read(self, name: str, found: dict[str, dict[str, Answer]]) -> bool:
+    def _read(self, name: str, found: dict[str, dict[str, _Kept]]) -> bool:
         """Add the answers of a file to those found, unless it was read before; False if it is gone."""
         if name in found:
             return True
@@ -165,16 +183,20 @@ class UnitResponses:
         found[name] = self._rows(name, data)
         return True
 
-    def _rows(self, name: str, data: bytes) -> dict[str, Answer]:
+    def _rows(self, name: str, data: bytes) -> dict[str, _Kept]:
         try:
             table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
-            return dict(_answer(row) for row in table.select(SCHEMA.names).cast(SCHEMA).to_pylist())
+            return dict(_answer(row, name) for row in table.select(SCHEMA.names).cast(SCHEMA).to_pylist())
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             log.warning("%s is damaged and ignored: %s", self._storage.uri(name), error)
             return {}
 
     def _write(self, answers: dict[str, Answer]) -> str:
-        rows = [{"digest": digest, **asdict(answer)} for digest, answer in answers.items()]
+        first = self._first_files
+        rows = [
+            {"digest": digest, "first_file": first.get(digest), **asdict(answer)}
+            for digest, answer in answers.items()
+        ]
         out = io.BytesIO()
         pq.write_table(pa.Table.from_pylist(rows, SCHEMA), out, compression="zstd", write_page_checksum=True)
         name = f"{self._folder}/{attempt_id()}.parquet"
@@ -190,6 +212,11 @@ def storage_faults() -> tuple[type[Exception], ...]:
     return (OSError, botocore.BotoCoreError, botocore.ClientError)
 
 
-def _answer(row: dict[str, Any]) -> tuple[str, Answer]:
+def _file(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _answer(row: dict[str, Any], name: str) -> tuple[str, _Kept]:
     heard = tuple(Heard(**segment) for segment in row.pop("heard"))
-    return row.pop("digest"), Answer(**row, heard=heard)
+    digest, first_file = row.pop("digest"), row.pop("first_file") or _file(name)
+    return digest, _Kept(first_file, Answer(**row, heard=heard))

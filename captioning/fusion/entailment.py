@@ -5,20 +5,29 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from captioning.client.answers import Answer
 from captioning.client.requests import ChatRequest, Text
+from captioning.fence import fenced
 from captioning.fusion.classifier import ClassifierConfig, EntailmentClassifier
-from captioning.lines import UnusableAnswer
+from captioning.lines import UnusableAnswer, said, stated
 from captioning.prompts import load_prompt
 from captioning.served import Question, ServedModelConfig, Unusable, ask, open_client
+from curation.base.config import operational
 from curation.base.workspace import Workspace
+from curation.media.text import plain_text
 
 Pair = tuple[str, str]
 """What is given, and the claim."""
+SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {"follows": {"type": "string", "enum": ["yes", "no"]}},
+    "required": ["follows"],
+    "additionalProperties": False,
+}
 
 
 class LlmEntailmentConfig(ServedModelConfig):
@@ -26,7 +35,7 @@ class LlmEntailmentConfig(ServedModelConfig):
     (CapMAS, arXiv 2412.15484)."""
 
     kind: Literal["llm"] = Field("llm", description="A language model behind a server")
-    prompt: str = Field("entail.v1", description="Prompt of the package, or the path of your own")
+    prompt: str = operational("entail.v1", description="Prompt of the package, or the path of your own")
 
 
 EntailmentConfig = Annotated[LlmEntailmentConfig | ClassifierConfig, Field(discriminator="kind")]
@@ -43,18 +52,18 @@ class Entailment(ABC):
         """Of the prompt, or of the weights."""
 
     @abstractmethod
-    def __call__(self, pairs: Sequence[Pair], units: Sequence[str]) -> Sequence[float]:
+    def __call__(self, pairs: Sequence[Pair], units: Sequence[str]) -> Sequence[float | Unusable]:
         """How probable it is (0..1) that each claim follows; `units` name where answers are kept."""
 
 
 class LlmEntailment(Entailment):
-    """Yes or no, from a server. A model that cannot be brought to answer supports nothing."""
+    """Yes or no, from a server."""
 
     def __init__(self, config: LlmEntailmentConfig, workspace: Workspace, stage: str) -> None:
         self._config = config
         self._workspace = workspace
         self._stage = stage
-        self._prompt = load_prompt(config.prompt)
+        self._prompt = load_prompt(config.prompt, "lines", "claim")
 
     def setup(self) -> None:
         """Open the client."""
@@ -64,22 +73,22 @@ class LlmEntailment(Entailment):
         """The prompt's."""
         return {"entailment_prompt": self._prompt.sha256}
 
-    def __call__(self, pairs: Sequence[Pair], units: Sequence[str]) -> Sequence[float]:
+    def __call__(self, pairs: Sequence[Pair], units: Sequence[str]) -> Sequence[float | Unusable]:
         """1 for yes, 0 for no."""
         questions = [
             Question(pair, unit, partial(self._request, pair))
             for pair, unit in zip(pairs, units, strict=True)
         ]
         found = ask(self._client, questions, _verdict)
-        return [0.0 if isinstance(verdict, Unusable) else verdict for _, verdict in found]
+        return [verdict if isinstance(verdict, Unusable) else verdict.value for _, verdict in found]
 
     def _request(self, pair: Pair) -> ChatRequest:
         lines, claim = pair
         return ChatRequest(
             self._config.asked,
-            (Text(self._prompt.filled(lines=lines, claim=claim)),),
-            self._config.sampling.model_copy(update={"max_tokens": 8}),
-            schema={"type": "string", "enum": ["yes", "no"]},
+            (Text(self._prompt.filled(lines=fenced(lines), claim=fenced(claim))),),
+            self._config.sampling,
+            schema=SCHEMA,
         )
 
 
@@ -97,7 +106,7 @@ class ClassifierEntailment(Entailment):
         """Of the weights and libraries."""
         return self._config.fingerprints()
 
-    def __call__(self, pairs: Sequence[Pair], units: Sequence[str]) -> Sequence[float]:
+    def __call__(self, pairs: Sequence[Pair], units: Sequence[str]) -> Sequence[float | Unusable]:
         """The classifier's probabilities."""
         return self._classifier(pairs)
 
@@ -114,7 +123,9 @@ def entailment(
 
 
 def _verdict(pair: Pair, answer: Answer) -> float:
-    word = answer.text.strip().strip('".').lower()
+    text = said(answer)
+    follows = stated(text).get("follows") if "{" in text else text
+    word = follows.strip(' ".').lower() if isinstance(follows, str) else ""
     if word not in ("yes", "no"):
-        raise UnusableAnswer(f"is '{answer.text[:40]}', neither yes nor no")
+        raise UnusableAnswer(f"is '{plain_text(text, 40)}', neither yes nor no")
     return 1.0 if word == "yes" else 0.0

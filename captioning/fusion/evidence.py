@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from captioning.fence import fenced
 from captioning.records import FusionKind, Modality, SourceLine
 
-BEGIN, END = "===== evidence =====", "===== end of evidence ====="
 MAX_LINES = 60
 """Of one clip, from each modality in turn, so that an hour of talk crowds out nothing."""
 
@@ -32,13 +32,12 @@ def drawn_on(kind: FusionKind, sources: Sequence[SourceLine]) -> tuple[SourceLin
 
 
 def shown_evidence(lines: Sequence[SourceLine]) -> str:
-    """The lines as a model reads them. `sources.source_lines` has made each one line of visible text, so
-    that none can leave the fence."""
+    """The lines as a model reads them. `sources.source_lines` has made each one line of visible text."""
     written = [
         f"{line.line} [{line.start_s:.1f}-{line.end_s:.1f} s, confidence {line.confidence:.2f}] {line.text}"
         for line in _turns(lines)
     ]
-    return "\n".join([BEGIN, *written, END])
+    return fenced("\n".join(written))
 
 
 def _turns(lines: Sequence[SourceLine]) -> list[SourceLine]:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from captioning.fusion.checks.coverage import coverage
 from captioning.fusion.claims import ClaimedText
+from captioning.fusion.sources import source_lines
 from captioning.records import (
     Caption,
     Dropped,
@@ -45,6 +46,7 @@ def fused_from(
     *,
     support_rate: float = 1.0,
     dropped: Sequence[Dropped] = (),
+    fallback_reason: str | None = None,
 ) -> FusedCaption:
     """The record of a fused text, with what it leaves out."""
     told = coverage([text.text[claim.start_char : claim.end_char] for claim in text.claims], lines)
@@ -59,14 +61,19 @@ def fused_from(
         coverage=told.share,
         omitted=told.omitted,
         dropped=tuple(dropped),
+        fallback_reason=fallback_reason,
         provenance=origin,
     )
 
 
 def nothing_to_fuse(stage: str, clip: Clip, captions: Sequence[Caption]) -> Rejected:
-    """The reject of a clip of which no captioner said anything."""
-    empty = {caption.modality for caption in captions}
-    states = ", ".join(f"{modality}: {'empty' if modality in empty else 'missing'}" for modality in Modality)
+    """The reject of a clip of which no captioner said anything that the wanted kinds draw on."""
+    left_out = {line.modality for line in source_lines(captions)}
+    state = {
+        caption.modality: "left out by captioning.fusion.kinds" if caption.modality in left_out else "empty"
+        for caption in captions
+    }
+    states = ", ".join(f"{modality}: {state.get(modality, 'missing')}" for modality in Modality)
     return Rejected(
         rejected_id=clip.clip_id,
         parent_id=clip.clip_id,

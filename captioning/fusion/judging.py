@@ -6,10 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from captioning.fusion.checks import ClaimCheck, check_claim, checks_fingerprints
+from captioning.fusion.checks.problems import Problem, ProblemKind
 from captioning.fusion.entailment import Entailment
 from captioning.fusion.written import WrittenClaim
-from captioning.records import Dropped, SourceLine
+from captioning.records import Dropped, Modality, SourceLine
+from captioning.served import Unusable
 from curation.base.records import round_score
+
+_TOLD = {Modality.VIDEO: "{}", Modality.AUDIO: "Heard: {}", Modality.SPEECH: 'A voice says: "{}"'}
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Judged:
                 text=claim.text,
                 lines=claim.cites,
                 problems=tuple(f"{problem.kind}: {problem.detail}" for problem in check.problems),
+                score=check.score,
                 draft=draft,
             )
             for claim, check in zip(self.claims, self.checks, strict=True)
@@ -93,20 +98,29 @@ class Judge:
                 for number, place in open_ones
             ]
             units = [drafts[number][2] for number, _ in open_ones]
-            for (number, place), score in zip(open_ones, self._entailment(pairs, units), strict=True):
-                found[number][place] = _bounded(found[number][place], score)
+            for (number, place), verdict in zip(open_ones, self._entailment(pairs, units), strict=True):
+                found[number][place] = _bounded(found[number][place], verdict)
         for (claims, _, _), checks in zip(drafts, found, strict=True):
             yield Judged(claims, checks, self._least_support)
 
 
 def _premise(claim: WrittenClaim, lines: Sequence[SourceLine]) -> str:
-    said = {line.line: line for line in lines}
-    return " ".join(f"[{cite}] {said[cite].text}" for cite in claim.cites if cite in said)
+    """The cited lines as sentences that say by which sense they are known: what a voice says is no fact."""
+    known = {line.line: line for line in lines}
+    cited = [known[cite] for cite in claim.cites if cite in known]
+    return " ".join(_TOLD[line.modality].format(line.text) for line in cited)
 
 
-def _bounded(check: ClaimCheck, score: float) -> ClaimCheck:
+def _bounded(check: ClaimCheck, verdict: float | Unusable) -> ClaimCheck:
+    if isinstance(verdict, Unusable):
+        score, detail = 0.0, f"the entailment model could not judge it: {verdict.why}"
+    else:
+        score, detail = verdict, f"the entailment model gives it {verdict:.2f}"
+    if score >= check.score:
+        return check
     return replace(
         check,
-        score=round_score(min(check.score, score)),
+        score=round_score(score),
         support=tuple(replace(part, score=round_score(min(part.score, score))) for part in check.support),
+        problems=(*check.problems, Problem(ProblemKind.ENTAILMENT, detail, round_score(1.0 - score))),
     )

@@ -12,7 +12,8 @@ MAX_LINE_CHARS = 300
 
 
 def source_lines(captions: Iterable[Caption]) -> tuple[SourceLine, ...]:
-    """The lines of some captions of one clip: video first, then audio, then speech, each from 1.
+    """The lines of some captions of one clip: video first, then audio, then speech, each from 1; translated
+    ones where there is a translation, as all lines of a text must be of one language.
 
     Captions come from models that looked at hostile media, so their text is data: each line is one line
     of visible characters, of bounded length, whatever it says. Lines without a letter or digit are left
@@ -29,7 +30,8 @@ def source_lines(captions: Iterable[Caption]) -> tuple[SourceLine, ...]:
 def _numbered(modality: Modality, captions: Iterable[Caption]) -> list[SourceLine]:
     lines: list[SourceLine] = []
     for caption in captions:
-        for segment in caption.segments:
+        told = caption.translation or caption
+        for segment, first in zip(told.segments, caption.segments, strict=True):
             text = plain_text(segment.text, MAX_LINE_CHARS)
             if any(char.isalnum() for char in text):
                 lines.append(
@@ -40,6 +42,7 @@ def _numbered(modality: Modality, captions: Iterable[Caption]) -> list[SourceLin
                         end_s=segment.end_s,
                         text=text,
                         confidence=segment.confidence,
+                        original=None if told is caption else plain_text(first.text, MAX_LINE_CHARS),
                     )
                 )
     return lines

@@ -36,7 +36,7 @@ class TemplateFusion(Join[FusedCaption]):
     """
 
     name: ClassVar[str] = "fuse"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     on: ClassVar[str] = "clip_id"
     inputs: ClassVar[Mapping[str, type[Record]]] = {
         "clips": Clip,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from captioning.client.answers import Answer
-from captioning.lines import UnusableAnswer, said
+from captioning.lines import UnusableAnswer, said, stated
 from curation.media.text import plain_text
 
 MAX_CLAIMS = 10
@@ -57,15 +56,13 @@ def written_claims(answer: Answer, most: int) -> list[WrittenClaim]:
     Raises:
         UnusableAnswer: it broke off, is not the JSON asked for, or says nothing or too much.
     """
-    text = said(answer)
+    found = stated(said(answer))
     try:
-        # Servers hold models to a schema, and some let control characters through inside of its strings.
-        found = json.loads(text, strict=False)["claims"]
         claims = [
             WrittenClaim(_sentence(each["text"]), tuple(dict.fromkeys(map(_line, each["cites"]))))
-            for each in found
+            for each in found["claims"]
         ]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (TypeError, KeyError) as error:
         raise UnusableAnswer(f"is not the JSON asked for ({type(error).__name__}: {error})") from None
     claims = [claim for claim in claims if any(char.isalnum() for char in claim.text)]
     if not claims:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from captioning.gates.config import GatesConfig
-from captioning.gates.measures import repetition, words
+from captioning.gates.measures import repetition
 from captioning.gates.similarity import Similarity
 from captioning.language import language_fingerprints, language_of
 from captioning.records import FULLEST_FIRST, CaptionGate, FusedCaption
+from captioning.speech.words import num_words as num_words_of
 from curation.base.records import Record, round_score
 from curation.base.rejects import Rejected
 from curation.base.stages import Group, Join, Resources
@@ -22,7 +24,7 @@ class Gates(Join[CaptionGate]):
     record here; it was rejected where it was lost."""
 
     name: ClassVar[str] = "gate"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     on: ClassVar[str] = "clip_id"
     inputs: ClassVar[Mapping[str, type[Record]]] = {"fused": FusedCaption, "clips": Clip}
     output: ClassVar[type[CaptionGate]] = CaptionGate
@@ -35,6 +37,8 @@ class Gates(Join[CaptionGate]):
         self._similarity = (
             None if config.similarity is None else Similarity(config.similarity, workspace.media)
         )
+        if config.similarity is not None and config.similarity.device.startswith("cuda"):
+            self.resources = replace(self.resources, gpus=1.0)  # type: ignore[misc]  # the runner asks the instance
 
     def setup(self) -> None:
         """Load the model, if one is asked for."""
@@ -56,7 +60,7 @@ class Gates(Join[CaptionGate]):
 
     def _verdict(self, by_fullness: Sequence[FusedCaption], clip: Clip) -> CaptionGate:
         fused, config = by_fullness[0], self.config
-        num_words = len(words(fused.text))
+        num_words = round(num_words_of(fused.text))
         repeats = round_score(repetition(fused.text))
         scores = {
             "support_rate": fused.support_rate,

@@ -13,7 +13,7 @@ _FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a model is told. `file` is the prompt's name in the package, or the path of a user's own."""
+    """What a model is told. `file` is the prompt's name in the package, or the name of a user's own file."""
 
     file: str
     text: str
@@ -38,11 +38,13 @@ class Prompt:
             ) from None
 
 
-def load_prompt(file: str) -> Prompt:
+def load_prompt(file: str, *fields: str) -> Prompt:
     """A prompt of the package by its name (`video.v1`), or a user's own by its path (with a / in it).
 
+    `fields` are what may be filled in.
+
     Raises:
-        ValueError: there is no such prompt, or the file is not UTF-8 text.
+        ValueError: there is no such prompt, the file is not UTF-8 text, or it names another field.
     """
     path = Path(file) if "/" in file else _FOLDER / f"{file}.txt"
     try:
@@ -54,4 +56,6 @@ def load_prompt(file: str) -> Prompt:
         ) from None
     if not text:
         raise ValueError(f"prompt '{file}' is empty; write what the model is to do")
-    return Prompt(file, text)
+    prompt = Prompt(path.name if "/" in file else file, text)
+    prompt.filled(**dict.fromkeys(fields, ""))
+    return prompt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from captioning.client.config import UrlsConfig
@@ -39,20 +40,26 @@ class Finding:
     detail: str
 
 
-def check_servers(wanted: Mapping[str, tuple[ServerConfig, Model]]) -> list[Finding]:
-    """Whether the servers of captioners, by the name of their section, could be started here.
+def check_servers(
+    wanted: Mapping[str, tuple[ServerConfig, Model]], loaded: Mapping[str, Model] | None = None
+) -> list[Finding]:
+    """Whether the servers of captioners, by the name of their section, could be started here, and whether the
+    models of the hub are there that stages load themselves (`loaded`).
 
     Looks for vLLM and Ray, the models' files (in the hub's cache or on the hub, which is asked if the network
     is there), room for what must be fetched, and the GPUs' memory. Servers that run already are not asked
     anything.
     """
     findings: list[Finding] = []
+    missing: dict[tuple[Path, str, str], tuple[str, int]] = {}
     for name, (config, model) in wanted.items():
         if isinstance(config, UrlsConfig):
             continue
         findings += [Finding("error", name, problem) for problem in _software(config)]
-        findings += _check_model(name, config, model)
-    return findings + list(_check_sharing(wanted))
+        findings += _check_model(name, config, model, missing)
+    for name, model in (loaded or {}).items():
+        findings += [each for each in (_look(name, model, missing),) if isinstance(each, Finding)]
+    return [*findings, *_check_disk(missing), *_check_sharing(wanted)]
 
 
 def _software(config: VllmConfig | RayServeConfig) -> Iterator[str]:
@@ -64,29 +71,17 @@ def _software(config: VllmConfig | RayServeConfig) -> Iterator[str]:
         yield "Ray is not installed: pip install 'cliploom[ray]'"
 
 
-def _check_model(name: str, config: VllmConfig | RayServeConfig, model: Model) -> Iterator[Finding]:
-    try:
-        weights = find_weights(model)
-    except ModelMissing as error:
-        yield Finding("error", name, str(error))
+def _check_model(
+    name: str,
+    config: VllmConfig | RayServeConfig,
+    model: Model,
+    missing: dict[tuple[Path, str, str], tuple[str, int]],
+) -> Iterator[Finding]:
+    """Findings about one captioner's model; what must be fetched for it is added to `missing`."""
+    weights = _look(name, model, missing)
+    if isinstance(weights, Finding):
+        yield weights
         return
-    except HubSilent as error:
-        yield Finding(
-            "warning",
-            name,
-            f"{model.name} is not here, and the hub could not be asked for it ({error}). It is fetched at "
-            "the start",
-        )
-        return
-    if weights.missing_bytes:
-        free = free_bytes(weights.folder)
-        fits = weights.missing_bytes <= free
-        yield Finding(
-            "note" if fits else "error",
-            name,
-            f"{model.name}: {_gb(weights.missing_bytes)} will be fetched into {weights.folder}, where "
-            f"{_gb(free)} are free{'' if fits else '. Make room, or set HF_HOME to a larger disk'}",
-        )
     longest, asked = weights.longest, config.engine.max_model_len
     if longest is not None and asked is not None and asked > longest:
         yield Finding(
@@ -97,6 +92,41 @@ def _check_model(name: str, config: VllmConfig | RayServeConfig, model: Model) -
         )
     if isinstance(config, VllmConfig):
         yield from _check_memory(name, config, model, weights)
+
+
+def _look(
+    name: str, model: Model, missing: dict[tuple[Path, str, str], tuple[str, int]]
+) -> Weights | Finding:
+    """A model's files, or what is the matter with them; what must be fetched is added to `missing`."""
+    try:
+        weights = find_weights(model)
+    except ModelMissing as error:
+        return Finding("error", name, str(error))
+    except HubSilent as error:
+        return Finding(
+            "warning",
+            name,
+            f"{model.name} is not here, and the hub could not be asked for it ({error}). It is fetched at "
+            "the start",
+        )
+    if weights.missing_bytes:
+        missing.setdefault((weights.folder, model.name, model.revision), (name, weights.missing_bytes))
+    return weights
+
+
+def _check_disk(missing: Mapping[tuple[Path, str, str], tuple[str, int]]) -> Iterator[Finding]:
+    """What will be fetched into each folder, all models together; those that several captioners ask for are
+    fetched once."""
+    for folder in dict.fromkeys(folder for folder, _, _ in missing):
+        here = [(model, name, size) for (into, model, _), (name, size) in missing.items() if into == folder]
+        size, free = sum(each for _, _, each in here), free_bytes(folder)
+        told = ", ".join(f"{model} {_gb(each)}" for model, _, each in here)
+        yield Finding(
+            "note" if size <= free else "error",
+            ", ".join(name for _, name, _ in here),
+            f"{_gb(size)} will be fetched into {folder} ({told}), where {_gb(free)} are free"
+            + ("" if size <= free else ". Make room, or set HF_HOME to a larger disk"),
+        )
 
 
 def _check_memory(name: str, config: VllmConfig, model: Model, weights: Weights) -> Iterator[Finding]:

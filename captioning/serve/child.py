@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -59,6 +60,11 @@ class Child:
         except subprocess.TimeoutExpired:
             self._warden.kill()
             self._warden.wait()
+
+    def note(self, line: str) -> None:
+        """Add a line of this process's to the output."""
+        with self._log.open("ab") as output:
+            output.write(f"[cliploom {time.strftime('%m-%d %H:%M:%S')}] {line}\n".encode())
 
     def last_lines(self) -> list[str]:
         """The end of what it said, for a message."""

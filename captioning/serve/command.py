@@ -71,6 +71,8 @@ def engine_arguments(model: Model, engine: EngineConfig) -> dict[str, object]:
         "trust_remote_code": False,
         "load_format": "safetensors",
         "allowed_media_domains": [_NOWHERE],
+        # Prompts hold what people said in the videos.
+        "enable_log_requests": False,
         "limit_mm_per_prompt": MAX_ITEMS,
         # Frames are asked about once: kept ones would only take memory.
         "mm_processor_cache_gb": 0,
@@ -109,6 +111,7 @@ def vllm_environment(environ: Mapping[str, str], api_key: str, gpus: Sequence[in
         if name in _PASSED_ON or name.startswith(_PASSED_ON_BY_PREFIX)
     }
     return {
+        **ONE_MACHINE,
         # As nvidia-smi counts them; CUDA would put the fastest first.
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         **passed,
@@ -119,6 +122,9 @@ def vllm_environment(environ: Mapping[str, str], api_key: str, gpus: Sequence[in
     }
 
 
+ONE_MACHINE = {"VLLM_HOST_IP": LOOPBACK, "GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
+"""Keeps what a copy's processes say to each other off the network, as far as there are settings for it; who
+passes on NCCL variables of their own knows better."""
 CLOSED_ENVIRONMENT = {
     "VLLM_MEDIA_URL_ALLOW_REDIRECTS": "0",
     "VLLM_MAX_N_SEQUENCES": "8",

@@ -89,4 +89,17 @@ class RayServeConfig(Config):
     traffic: TrafficConfig = operational(TrafficConfig(), description="How hard it is asked")
 
 
+LEAST_UNITS, MOST_UNITS = 16, 256
+
+
+def units_in_flight(server: UrlsConfig | VllmConfig | RayServeConfig) -> int:
+    """Units that a stage should have in hand at once to keep its servers busy.
+
+    As many as all of them may be sent requests, since a unit may hold a single one; each is a thread of one
+    process, so no more than 256.
+    """
+    num_servers = len(server.urls) if isinstance(server, UrlsConfig) else server.engine.replicas
+    return max(LEAST_UNITS, min(MOST_UNITS, num_servers * server.traffic.max_in_flight))
+
+
 ServerConfig = Annotated[UrlsConfig | VllmConfig | RayServeConfig, Field(discriminator="kind")]

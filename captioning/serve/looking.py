@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import math
 import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -40,9 +41,12 @@ def read_load(url: str, timeout_s: float) -> Load | None:
     found: dict[str, list[float]] = {}
     for name, value in _METRIC.findall(page):
         try:
-            found.setdefault(name, []).append(float(value))
+            number = float(value)
         except ValueError:
             return None
+        if not math.isfinite(number):
+            return None
+        found.setdefault(name, []).append(number)
     if len(found) < 3:
         return None
     return Load(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -19,15 +21,20 @@ from captioning.serve.models import local_folder
 from captioning.serve.server import Say, ServerFailed
 
 _HEALTH_S = 30.0
+_PROCESS = secrets.token_hex(4)
 
 
 @contextmanager
-def ray_served(config: RayServeConfig, model: Model, name: str, say: Say) -> Iterator[UrlsConfig]:
+def ray_served(config: RayServeConfig, model: Model, name: str, say: Say, owner: str) -> Iterator[UrlsConfig]:
     """An application of `ray.serve.llm` that answers, until the block ends.
 
     It runs on the cluster that this process is in, else on the one of RAY_ADDRESS, else on one that is
     started here for it. Ray Serve itself is left running on a cluster that was there. It restarts copies that
     die by its own rules (`engine.max_restarts` is not used), and its proxy asks for no key.
+
+    Its name on the cluster is its own, so that nobody's application is replaced. Those that another process
+    of the same `owner` left there, because it was killed, are deleted first: whoever holds the run's lease is
+    the only one at work on it.
 
     Raises:
         VllmMissing: ray or vLLM is not in this environment.
@@ -42,18 +49,21 @@ def ray_served(config: RayServeConfig, model: Model, name: str, say: Say) -> Ite
             "kind: ray_serve needs Ray and vLLM in the environment that runs Cliploom, on every node "
             f"({error}). Install both: pip install 'cliploom[ray,vllm]'"
         ) from None
-    application = f"cliploom-{re.sub(r'[^A-Za-z0-9]+', '-', name)}"
+    application = application_name(owner, name)
     with ExitStack() as stack:
         if not ray.is_initialized():
             found = os.environ.get("RAY_ADDRESS") or "local"
             ray.init(found, log_to_driver=False, include_dashboard=False if found == "local" else None)
             stack.callback(ray.shutdown)
         host = LOOPBACK if config.listen == "loopback" else _head_address(ray)
-        say(f"{name}: Ray Serve starts {model.name}")
         serve.start(
             proxy_location="HeadOnly",
             http_options={"host": host, "port": config.port, "request_timeout_s": config.traffic.timeout_s},
         )
+        for left in leftovers(serve.status().applications, owner):
+            say(f"{name}: Ray Serve still has {left} of this run, whose process was killed: it is deleted")
+            serve.delete(left)
+        say(f"{name}: Ray Serve starts {model.name} as {application}")
         app = build_openai_app({"llm_configs": [LLMConfig(**llm_arguments(config, model))]})
         stack.callback(serve.delete, application)
         serve.run_many(
@@ -70,6 +80,23 @@ def ray_served(config: RayServeConfig, model: Model, name: str, say: Say) -> Ite
             )
         say(f"{name}: Ray Serve answers at {url}")
         yield UrlsConfig(urls=(url,), traffic=config.traffic)
+
+
+def application_name(owner: str, name: str) -> str:
+    """The name of an application: it tells whose it is, of which process of theirs, and what for."""
+    return f"{_prefix(owner)}{_PROCESS}-{re.sub(r'[^A-Za-z0-9]+', '-', name)}"
+
+
+def leftovers(applications: Iterable[str], owner: str) -> list[str]:
+    """Those of some applications that another process of an owner started."""
+    prefix = _prefix(owner)
+    return [
+        name for name in applications if name.startswith(prefix) and not name.startswith(prefix + _PROCESS)
+    ]
+
+
+def _prefix(owner: str) -> str:
+    return f"cliploom-{hashlib.sha256(owner.encode()).hexdigest()[:12]}-"
 
 
 def llm_arguments(config: RayServeConfig, model: Model) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from captioning.client.config import UrlsConfig
 from captioning.client.requests import Model
 from captioning.serve.config import RayServeConfig, ServerConfig, VllmConfig
 from curation.base.config import Config
+from curation.pretrained import PretrainedConfig
 
 Section = TypeVar("Section", bound=Config)
 
@@ -23,6 +24,19 @@ def served_sections(config: Config, path: str = "") -> dict[str, tuple[ServerCon
         value = getattr(config, name)
         if isinstance(value, Config):
             found |= served_sections(value, f"{path}.{name}" if path else name)
+    return found
+
+
+def pretrained_sections(config: Config, path: str = "") -> dict[str, Model]:
+    """The models of the hub that stages load themselves, by the path of their section."""
+    found: dict[str, Model] = {}
+    if isinstance(config, PretrainedConfig) and config.revision is not None:
+        found[path] = Model(config.model, config.revision)
+    for name in type(config).model_fields:
+        value = getattr(config, name)
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, Config):
+                found |= pretrained_sections(each, f"{path}.{name}" if path else name)
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 import threading
 import time
@@ -13,8 +12,6 @@ from pathlib import Path
 from captioning.serve.child import Child
 from captioning.serve.command import LOOPBACK
 from captioning.serve.looking import answers, read_load
-
-log = logging.getLogger(__name__)
 
 _LOOK_S = 0.5
 _HEALTH_S = 10.0
@@ -145,7 +142,7 @@ class Server:
                     return f"has not answered for {now - answered:.0f} s"
             if now - told > LOAD_S and (load := read_load(self.url, _HEALTH_S)) is not None:
                 told = now
-                log.info("%s: %s", self._launch.name, load)
+                child.note(str(load))
         return "stopped"
 
     def _may_go_on(self, trouble: str | None, child: Child) -> bool:

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import secrets
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -30,10 +31,13 @@ def served(
     name: str = "model",
     say: Say = log.info,
     on_lost: Say = log.error,
+    owner: str | None = None,
 ) -> Iterator[UrlsConfig]:
     """Servers of a model, started as configured, until the block ends; where they run already, just that.
 
-    `name` begins messages and the names of log files, e.g. captioning.video. `say` hears of progress,
+    `name` begins messages and the names of log files, e.g. captioning.video. `owner` names who wants them,
+    such as a run by its output, of whom only one process is at work at a time: what a killed one left on a
+    cluster is removed (default: `log_folder`, on this machine). `say` hears of progress,
     `on_lost` of a server that died more often than it may, each from another thread. While the block runs,
     the environment variable that `api_key_env` names holds the servers' key, which processes started
     meanwhile inherit.
@@ -51,7 +55,8 @@ def served(
     else:
         from captioning.serve.ray_serve import ray_served
 
-        with ray_served(config, model, name, say) as urls:
+        whose = owner or f"{socket.gethostname()}:{log_folder.absolute()}"
+        with ray_served(config, model, name, say, whose) as urls:
             yield urls
 
 
@@ -61,6 +66,7 @@ def all_served(
     log_folder: Path,
     say: Say = log.info,
     on_lost: Say = log.error,
+    owner: str | None = None,
 ) -> Iterator[dict[str, UrlsConfig]]:
     """The servers of several captioners, by name; those that ask for the same model held in the same way
     share them.
@@ -75,7 +81,7 @@ def all_served(
         for name, (config, model) in wanted.items():
             known = [urls for key, urls in started if key == (config, model)]
             if not known:
-                urls = stack.enter_context(served(config, model, log_folder, name, say, on_lost))
+                urls = stack.enter_context(served(config, model, log_folder, name, say, on_lost, owner))
                 started.append(((config, model), urls))
                 known = [urls]
             found[name] = known[0]

@@ -14,6 +14,8 @@ from captioning.client.requests import Model
 from captioning.serve.models import ModelMissing, local_folder
 
 _ASK_S = 10.0
+_HTTP_CLIENTS = ("httpcore", "httpcore2", "httpx", "httpx2", "requests")
+"""What versions of huggingface_hub use; their errors are neither its own nor OSError."""
 _INDEX = "model.safetensors.index.json"
 
 
@@ -137,8 +139,11 @@ def _of_hub(model: Model) -> Weights:
             f"'{model.name}' is neither a folder here nor a model on the hub (or it is private: hf auth "
             "login)"
         ) from None
-    except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, OSError) as error:
-        raise HubSilent(f"{type(error).__name__}: {str(error).splitlines()[0]}") from None
+    except Exception as error:
+        of_http = type(error).__module__.partition(".")[0] in _HTTP_CLIENTS
+        if of_http or isinstance(error, errors.HfHubHTTPError | errors.LocalEntryNotFoundError | OSError):
+            raise HubSilent(f"{type(error).__name__}: {(str(error) or '-').splitlines()[0]}") from None
+        raise
     if not sizes:
         raise ModelMissing(
             f"{model.name} has no weights as .safetensors; other formats can run code and are not read"

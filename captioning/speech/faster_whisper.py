@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import groupby, pairwise
@@ -15,7 +14,7 @@ from pydantic import Field
 
 from captioning.audio.silero import SAMPLE_RATE_HZ, Floats
 from captioning.speech.heard import Recognised, Utterance, Word
-from captioning.speech.recogniser import AUTO, Recogniser, SpokenLanguageConfig
+from captioning.speech.recogniser import AUTO, Recogniser, SpokenLanguageConfig, installed
 from captioning.speech.whisper_weights import sha256_of
 from curation.base.config import operational
 from curation.base.stages import Resources
@@ -129,12 +128,16 @@ class FasterWhisperRecogniser(Recogniser):
             ) from error
         self._pipeline = BatchedInferencePipeline(self._network)
         if not self._network.model.is_multilingual:
+            if self.language not in (None, "en"):
+                raise ValueError(
+                    f"captioning.speech.language = {self.language}, but {self._config.model} knows English "
+                    "only. Choose weights without .en, or language: en"
+                )
             self.language = "en"
 
     def fingerprints(self) -> Mapping[str, str]:
         """The arithmetic and the weights."""
-        packages = ("faster-whisper", "ctranslate2")
-        versions = {name: importlib.metadata.version(name) for name in packages}
+        versions = installed(("faster-whisper", "ctranslate2"), "faster_whisper")
         return {**versions, "weights": self.revision}
 
     def parameters(self) -> Mapping[str, Any]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from captioning.audio.silero import Floats
 from captioning.speech.guards import GuardsConfig
 from captioning.speech.heard import Recognised
+from captioning.speech.language import CODES
 from curation.base.config import Config
 from curation.base.stages import Resources
 
@@ -34,6 +36,28 @@ class SpokenLanguageConfig(SpeechConfig):
         pattern=r"^(auto|[a-z]{2,3})$",
         description="ISO 639-1 code of what is spoken; auto: found for each source",
     )
+
+    @field_validator("language")
+    @classmethod
+    def _known(cls, language: str) -> str:
+        if language != AUTO and language not in CODES:
+            raise ValueError(f"no such language; known are {', '.join(sorted(CODES))}, and auto")
+        return language
+
+
+def installed(packages: Iterable[str], kind: str) -> dict[str, str]:
+    """The versions of packages that a kind of recogniser needs.
+
+    Raises:
+        ValueError: one is not installed.
+    """
+    try:
+        return {name: importlib.metadata.version(name) for name in packages}
+    except importlib.metadata.PackageNotFoundError as error:
+        raise ValueError(
+            f"captioning.speech.kind = {kind} needs {error.name}, which is not installed. "
+            "Install it with: pip install 'cliploom[whisper]'"
+        ) from None
 
 
 class Recogniser(ABC):

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from captioning.provenance import provenance
 from captioning.records import Caption, Doubt, Modality, Provenance, Segment, Transcript
+from captioning.serve.config import units_in_flight
 from captioning.speech.translate import TranslateConfig, Translator
 from captioning.speech.words import joined, num_words
 from curation.base.config import Config
@@ -56,7 +57,7 @@ class SpeechCaptions(Join[Caption]):
         if config.translate is not None:
             self._translator = Translator(config.translate, workspace, self)
             self.resources = Resources(  # type: ignore[misc]  # the runner asks the instance
-                cpus=0.25, batch_size=64, units_in_flight=8
+                cpus=0.25, batch_size=64, units_in_flight=units_in_flight(config.translate.server)
             )
 
     def setup(self) -> None:

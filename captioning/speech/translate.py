@@ -12,11 +12,13 @@ from pydantic import Field
 
 from captioning.client.answers import Answer
 from captioning.client.requests import ChatRequest, Text
-from captioning.lines import UnusableAnswer
+from captioning.fence import fenced
+from captioning.lines import UnusableAnswer, said, stated
 from captioning.prompts import load_prompt
-from captioning.provenance import provenance
-from captioning.records import Caption, Segment, Translation
-from captioning.served import Question, ServedModelConfig, Unusable, ask, open_client
+from captioning.provenance import canonical_parameters, provenance, without_folders
+from captioning.records import Caption, Provenance, Segment, Translation
+from captioning.served import Question, ServedModelConfig, Unusable, Used, ask, open_client
+from curation.base.config import operational
 from curation.base.stages import Stage
 from curation.base.workspace import Workspace
 from curation.media.text import plain_text
@@ -33,22 +35,22 @@ class TranslateConfig(ServedModelConfig):
     to: str = Field(
         "en", pattern=r"^[a-z]{2,3}$", description="ISO 639-1 code of the language to translate to"
     )
-    prompt: str = Field("translate.v1", description="Prompt of the package, or the path of your own")
+    prompt: str = operational("translate.v1", description="Prompt of the package, or the path of your own")
 
 
 class Translator:
     """Asks for one translation per line of a caption, all lines of a clip at a time.
 
-    A caption in the language asked for, in an unknown one, or without lines stays as it is, and so does one
-    for which no usable answer came: an answer must be the JSON asked for, with exactly one line for each.
+    A caption in the language asked for, in an unknown one, or without lines stays as it is. So does one for
+    which no usable answer came, with a note in its provenance: an answer must be the JSON asked for, with
+    exactly one line for each.
     """
 
     def __init__(self, config: TranslateConfig, workspace: Workspace, stage: Stage) -> None:
         self._config = config
         self._workspace = workspace
         self._stage = stage
-        self._prompt = load_prompt(config.prompt)
-        self._prompt.filled(to=config.to, language="")
+        self._prompt = load_prompt(config.prompt, "to", "language")
 
     @property
     def prompt_sha256(self) -> str:
@@ -68,16 +70,23 @@ class Translator:
         """
         foreign = [each for each in captions if self._is_foreign(each[1])]
         questions = [Question(caption, unit, partial(self._request, caption)) for unit, caption in foreign]
-        found = {
-            caption.clip_id: lines
-            for caption, lines in ask(self._client, questions, translations)
-            if not isinstance(lines, Unusable)
-        }
+        found = {caption.clip_id: lines for caption, lines in ask(self._client, questions, translations)}
         for _, caption in captions:
             lines = found.get(caption.clip_id)
-            yield (
-                caption if lines is None else replace(caption, translation=self._translation(caption, lines))
-            )
+            if lines is None:
+                yield caption
+            elif isinstance(lines, Unusable):
+                yield replace(caption, provenance=self._untranslated(caption.provenance))
+            else:
+                yield replace(caption, translation=self._translation(caption, lines))
+
+    def _untranslated(self, origin: Provenance) -> Provenance:
+        noted = {**json.loads(origin.parameters), "translation": f"no usable answer from {self._named}"}
+        return replace(origin, parameters=canonical_parameters(noted))
+
+    @property
+    def _named(self) -> str:
+        return f"{without_folders(self._config.model)} {self._config.revision}"
 
     def _is_foreign(self, caption: Caption) -> bool:
         return bool(caption.segments) and caption.language not in (None, self._config.to)
@@ -89,24 +98,24 @@ class Translator:
         ]
         return ChatRequest(
             self._config.asked,
-            (Text("\n".join(lines)),),
+            (Text(fenced("\n".join(lines))),),
             self._config.sampling,
             self._prompt.filled(to=self._config.to, language=caption.language or ""),
             schema(len(lines)),
         )
 
-    def _translation(self, caption: Caption, lines: Sequence[str]) -> Translation:
+    def _translation(self, caption: Caption, lines: Used[list[str]]) -> Translation:
         start_s, end_s = caption.segments[0].start_s, caption.segments[-1].end_s
         return Translation(
             language=self._config.to,
             segments=tuple(
-                replace(line, text=text) for line, text in zip(caption.segments, lines, strict=True)
+                replace(line, text=text) for line, text in zip(caption.segments, lines.value, strict=True)
             ),
             provenance=provenance(
                 self._stage,
                 model=self._config.model,
                 revision=self._config.revision,
-                parameters=self._config.sampling.semantic(),
+                parameters=self._config.decoding(lines.sampling),
                 spans=[(start_s, end_s)],
                 prompt=self._prompt.file,
                 prompt_text=self._prompt.text,
@@ -140,12 +149,11 @@ def translations(caption: Caption, answer: Answer) -> list[str]:
     Raises:
         UnusableAnswer: the answer broke off, is not the JSON asked for, or has other lines.
     """
-    if not answer.complete:
-        raise UnusableAnswer(f"broke off after {answer.output_tokens} tokens; raise sampling.max_tokens")
+    found = stated(said(answer))
     try:
-        lines = json.loads(answer.text)["lines"]
+        lines = found["lines"]
         texts = {line["line"]: line["text"] for line in lines}
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (TypeError, KeyError) as error:
         raise UnusableAnswer(f"is not the JSON asked for ({type(error).__name__})") from None
     if len(lines) != len(texts) or set(texts) != set(range(1, len(caption.segments) + 1)):
         raise UnusableAnswer(f"has {len(lines)} lines for {len(caption.segments)}, or numbers them otherwise")

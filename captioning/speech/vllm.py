@@ -15,6 +15,7 @@ from captioning.audio.silero import SAMPLE_RATE_HZ, Floats
 from captioning.client.answers import Answer, Heard, Refused
 from captioning.client.requests import Sound, TranscriptionRequest
 from captioning.records import DoubtReason
+from captioning.serve.config import units_in_flight
 from captioning.served import ServedConfig, open_client
 from captioning.speech.heard import Recognised, Utterance
 from captioning.speech.language import code_of
@@ -25,6 +26,7 @@ from curation.base.workspace import Workspace
 from curation.media.text import plain_text
 
 STAGE = "transcribe"
+LEAST_SOURCES = 8
 MAX_CHARS = 2000
 """Longest text of one utterance: four times what is said in 30 s of fast speech."""
 UNKNOWN_CONFIDENCE = 0.5
@@ -50,7 +52,9 @@ class VllmRecogniser(Recogniser):
         self.model = config.model
         self.language = None if config.language == AUTO else config.language
         self.pieces_per_call = config.pieces_in_flight
-        self.resources = Resources(memory_bytes=1 << 30, batch_size=1, units_in_flight=8)
+        # A source's whole sound is in memory while it is in hand, and it gives many pieces.
+        units = max(LEAST_SOURCES, units_in_flight(config.server) // config.pieces_in_flight)
+        self.resources = Resources(memory_bytes=1 << 30, batch_size=1, units_in_flight=units)
 
     @property
     def revision(self) -> str:
@@ -67,7 +71,7 @@ class VllmRecogniser(Recogniser):
 
     def parameters(self) -> Mapping[str, Any]:
         """How tokens are chosen."""
-        return {"language": self._config.language, "temperature": 0}
+        return {**self._config.decoding(), "language": self._config.language, "temperature": 0}
 
     def hear(self, unit: str, sounds: Sequence[Floats], language: str | None) -> list[Recognised]:
         """What the server heard in each sound; a sound that it refuses is in doubt."""
@@ -92,10 +96,10 @@ def wav(sound: Floats) -> bytes:
 
 def _recognised(answer: Answer | Refused, duration_s: float, *, told: bool) -> Recognised:
     if isinstance(answer, Refused):
-        return Recognised(doubt=(DoubtReason.REFUSED, plain_text(f"{answer.status}: {answer.detail}", 200)))
-    if not answer.complete:
-        return Recognised(doubt=(DoubtReason.BROKEN_OFF, f"after {answer.output_tokens} tokens"))
-    heard = answer.heard or (Heard(0.0, duration_s, answer.text),)
+        return Recognised(doubt=(DoubtReason.REFUSED, plain_text(f"{answer.status}: {answer.detail}", 300)))
+    # Some servers leave the segments out, or empty, and still tell the text.
+    told_when = any(each.text.strip() for each in answer.heard)
+    heard = answer.heard if told_when else (Heard(0.0, duration_s, answer.text),)
     utterances = (_utterance(each, duration_s) for each in heard)
     language = None if told else code_of(answer.language)
     return Recognised(tuple(each for each in utterances if each.text), {language: 1.0} if language else {})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,7 +10,7 @@ from pydantic import Field
 
 from captioning.audio.silero import SAMPLE_RATE_HZ, Floats
 from captioning.speech.heard import Recognised, Utterance, Word
-from captioning.speech.recogniser import AUTO, Recogniser, SpokenLanguageConfig
+from captioning.speech.recogniser import AUTO, Recogniser, SpokenLanguageConfig, installed
 from captioning.speech.whisper_weights import find_checkpoint, load_whisper, sha256_of
 from curation.base.config import operational
 from curation.base.stages import Resources
@@ -85,7 +84,7 @@ class WhisperRecogniser(Recogniser):
 
     def fingerprints(self) -> Mapping[str, str]:
         """The arithmetic and the weights."""
-        versions = {name: importlib.metadata.version(name) for name in ("openai-whisper", "torch")}
+        versions = installed(("openai-whisper", "torch"), "whisper")
         return {**versions, "weights": self.revision}
 
     def parameters(self) -> Mapping[str, Any]:

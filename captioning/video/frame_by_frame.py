@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -12,14 +12,17 @@ from pydantic import Field
 
 from captioning.client.answers import Answer
 from captioning.client.requests import ChatRequest, Picture, Text
+from captioning.fence import fenced
 from captioning.language import language_fingerprints
 from captioning.lines import MAX_LINE_CHARS, SCHEMA, UnusableAnswer, said
 from captioning.prompts import load_prompt
+from captioning.provenance import without_folders
 from captioning.records import Caption, Modality
+from captioning.serve.config import units_in_flight
 from captioning.served import Question, ServedModelConfig, Unusable, ask, open_client
 from captioning.served_captions import facts_of_clip, served_caption
 from captioning.video.chosen import NO_FRAMES, chosen_frames, fitting_jpeg
-from curation.base.config import Config
+from curation.base.config import Config, operational
 from curation.base.rejects import Rejected
 from curation.base.stages import Map, Resources
 from curation.base.workspace import Workspace
@@ -34,13 +37,15 @@ class FrameByFrameConfig(Config):
         "frames", description="Captions of single frames, summed up by a language model (InternVid)"
     )
     frame: ServedModelConfig = Field(..., description="The model that sees one frame at a time")
-    frame_prompt: str = Field("frame.v1", description="Prompt of the package, or the path of your own")
+    frame_prompt: str = operational("frame.v1", description="Prompt of the package, or the path of your own")
     max_frames: int = Field(8, ge=1, le=64, description="Most frames of a clip that are described")
     frame_short_side_px: int = Field(
         360, ge=28, le=2160, description="Short side of those frames, in pixels; never enlarged"
     )
     summary: ServedModelConfig = Field(..., description="The language model that sums up")
-    summary_prompt: str = Field("summary.v1", description="Prompt of the package, or the path of your own")
+    summary_prompt: str = operational(
+        "summary.v1", description="Prompt of the package, or the path of your own"
+    )
 
 
 @dataclass(frozen=True)
@@ -54,20 +59,21 @@ class FrameByFrameCaptioner(Map[Clip, Caption]):
     appendix B.2: better downstream than captions by a video model)."""
 
     name: ClassVar[str] = "caption_video"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     input: ClassVar[type[Clip]] = Clip
     output: ClassVar[type[Caption]] = Caption
-    resources: ClassVar[Resources] = Resources(
-        cpus=0.25, memory_bytes=1 << 30, batch_size=32, units_in_flight=16
-    )
+    resources: ClassVar[Resources] = Resources(cpus=0.25, memory_bytes=1 << 30, batch_size=32)
 
     config: FrameByFrameConfig
 
     def __init__(self, config: FrameByFrameConfig, workspace: Workspace) -> None:
         self.config = config
+        self.resources = replace(  # type: ignore[misc]  # the runner asks the instance
+            self.resources, units_in_flight=units_in_flight(config.frame.server)
+        )
         self._workspace = workspace
         self._frame_prompt = load_prompt(config.frame_prompt)
-        self._summary_prompt = load_prompt(config.summary_prompt)
+        self._summary_prompt = load_prompt(config.summary_prompt, "duration", "frames")
 
     def setup(self) -> None:
         """Open a client for each model."""
@@ -88,7 +94,7 @@ class FrameByFrameCaptioner(Map[Clip, Caption]):
         stills = [
             Question(_Still(clip, frame), clip.video_id, partial(self._description, frame))
             for clip in batch
-            for frame in chosen_frames(clip.frames, self.config.max_frames)
+            for frame in chosen_frames(clip, self.config.max_frames)
         ]
         described: dict[str, list[tuple[float, str]]] = {clip.clip_id: [] for clip in batch}
         failed: dict[str, Unusable] = {}
@@ -96,7 +102,7 @@ class FrameByFrameCaptioner(Map[Clip, Caption]):
             if isinstance(told, Unusable):
                 failed[still.clip.clip_id] = told
             else:
-                described[still.clip.clip_id].append((still.frame.time_s, told))
+                described[still.clip.clip_id].append((still.frame.time_s, told.value))
         questions = [
             Question(clip, clip.video_id, partial(self._summary, clip, described[clip.clip_id]))
             for clip in batch
@@ -115,8 +121,11 @@ class FrameByFrameCaptioner(Map[Clip, Caption]):
                 Modality.VIDEO,
                 lines,
                 frames=self.config.max_frames,
-                frame_model=[self.config.frame.model, self.config.frame.revision],
+                frame_model=[without_folders(self.config.frame.model), self.config.frame.revision],
                 frame_prompt_sha256=self._frame_prompt.sha256,
+                frame_sampling=self.config.frame.decoding(),
+                frame_short_side_px=self.config.frame_short_side_px,
+                frames_described=len(described[clip.clip_id]),
             )
 
     def _description(self, frame: Frame) -> ChatRequest:
@@ -129,7 +138,7 @@ class FrameByFrameCaptioner(Map[Clip, Caption]):
         )
 
     def _summary(self, clip: Clip, described: Sequence[tuple[float, str]]) -> ChatRequest:
-        frames = "\n".join(f"[{time_s:.1f} s] {text}" for time_s, text in described)
+        frames = fenced("\n".join(f"[{time_s:.1f} s] {text}" for time_s, text in described))
         return ChatRequest(
             self.config.summary.asked,
             (Text(self._summary_prompt.filled(duration=f"{clip.duration_s:.1f}", frames=frames)),),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -14,9 +15,11 @@ from captioning.language import language_fingerprints
 from captioning.lines import SCHEMA
 from captioning.prompts import load_prompt
 from captioning.records import Caption, Modality, Segment
-from captioning.served import Question, ServedModelConfig, Unusable, ask, open_client
+from captioning.serve.config import units_in_flight
+from captioning.served import Question, ServedModelConfig, Unusable, Used, ask, open_client
 from captioning.served_captions import facts_of_clip, served_caption
 from captioning.video.chosen import NO_FRAMES, jpegs
+from curation.base.config import operational
 from curation.base.rejects import Rejected
 from curation.base.stages import Map, Resources
 from curation.base.workspace import Workspace
@@ -27,7 +30,7 @@ class VlmConfig(ServedModelConfig):
     """Video captions by a vision-language model, e.g. Qwen2.5-VL, Qwen3-VL, InternVL3, SmolVLM2."""
 
     kind: Literal["vlm"] = Field("vlm", description="A vision-language model behind a server")
-    prompt: str = Field("video.v1", description="Prompt of the package, or the path of your own")
+    prompt: str = operational("video.v1", description="Prompt of the package, or the path of your own")
     max_frames: int = Field(16, ge=1, le=128, description="Most frames of a clip that the model sees")
     frame_short_side_px: int = Field(
         360, ge=28, le=2160, description="Short side of those frames, in pixels; never enlarged"
@@ -38,19 +41,20 @@ class VlmCaptioner(Map[Clip, Caption]):
     """Asks a model what a clip shows; its frames are the source's, each after its time."""
 
     name: ClassVar[str] = "caption_video"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     input: ClassVar[type[Clip]] = Clip
     output: ClassVar[type[Caption]] = Caption
-    resources: ClassVar[Resources] = Resources(
-        cpus=0.25, memory_bytes=1 << 30, batch_size=32, units_in_flight=16
-    )
+    resources: ClassVar[Resources] = Resources(cpus=0.25, memory_bytes=1 << 30, batch_size=32)
 
     config: VlmConfig
 
     def __init__(self, config: VlmConfig, workspace: Workspace) -> None:
         self.config = config
+        self.resources = replace(  # type: ignore[misc]  # the runner asks the instance
+            self.resources, units_in_flight=units_in_flight(config.server)
+        )
         self._workspace = workspace
-        self._prompt = load_prompt(config.prompt)
+        self._prompt = load_prompt(config.prompt, "duration")
 
     def setup(self) -> None:
         """Open the client."""
@@ -75,7 +79,7 @@ class VlmCaptioner(Map[Clip, Caption]):
         for clip, said in ask(self._client, questions, facts_of_clip):
             yield self._caption(clip, said)
 
-    def _caption(self, clip: Clip, said: Sequence[Segment] | Unusable) -> Caption | Rejected:
+    def _caption(self, clip: Clip, said: Used[list[Segment]] | Unusable) -> Caption | Rejected:
         return served_caption(
             self,
             self.config,

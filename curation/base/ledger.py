@@ -57,7 +57,8 @@ class UnitRow(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt(Record):
-    """How a try at a unit went: where, how long, after how many earlier tries. Never in shards."""
+    """How a try at a unit went: where, how long, after how many earlier tries, and what model servers did for
+    it. Never in shards."""
 
     TABLE: ClassVar[str] = "attempts"
 
@@ -68,6 +69,9 @@ class Attempt(Record):
     host: str
     seconds: float
     retries: int
+    answers: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
 
     @property
     def record_id(self) -> str:

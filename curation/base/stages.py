@@ -32,6 +32,11 @@ class Retry(Exception):
     """A passing fault: the unit stays pending and is tried again later."""
 
 
+class WaitedOut(Retry):
+    """A passing fault that the stage has waited for as long as it may, such as servers that are gone: the
+    unit stays pending, and this run does not try it again."""
+
+
 class Misconfigured(ValueError):
     """A user's mistake that shows only once a stage works, such as a refused API key: the run ends with
     the message, which says what to do, and what was done stands."""

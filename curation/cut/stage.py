@@ -39,7 +39,7 @@ class Cut(Join[CutClip]):
     """
 
     name: ClassVar[str] = "cut"
-    version: ClassVar[str] = "4"
+    version: ClassVar[str] = "5"
     inputs: ClassVar[Mapping[str, type[Record]]] = {"plans": PlannedClip, "source": SourceVideo}
     on: ClassVar[str] = "video_id"
     output: ClassVar[type[CutClip]] = CutClip

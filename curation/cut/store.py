@@ -40,6 +40,7 @@ def store_clip(
         plan_id=plan.clip_id,
         video_id=plan.video_id,
         shot_ids=plan.shot_ids,
+        shot_starts_s=_shot_starts(plan, span),
         stream=plan.stream,
         start_pts=span.start_pts,
         end_pts=span.end_pts,
@@ -60,6 +61,11 @@ def store_clip(
         other_forms=tuple(others),
         crop=look.crop,
     )
+
+
+def _shot_starts(plan: PlannedClip, span: Span) -> tuple[float, ...]:
+    starts = {max(0, pts - span.start_pts) for pts in plan.shot_start_pts if pts < span.end_pts}
+    return tuple(_seconds(pts, Fraction(plan.time_base)) for pts in sorted(starts))
 
 
 def _form(clip_id: str, video: Video, time_base: Fraction, tar: MediaTar) -> Form:

@@ -22,7 +22,7 @@ class Admit(Join[Clip]):
     goes by the filter's name."""
 
     name: ClassVar[str] = "admit"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     on: ClassVar[str] = "clip_id"
     output: ClassVar[type[Clip]] = Clip
 

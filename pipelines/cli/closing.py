@@ -34,6 +34,8 @@ def closing_text(summary: RunSummary, config: PipelineConfig, config_path: str, 
             "Captioners that ask models are chosen by `kind:` under `captioning:` in the config",
             "(docs/captioners.md; recipes in examples/captioning).",
         ]
+    if summary.postponed:
+        return "\n".join(lines)
     lines += [
         "",
         "Next:",

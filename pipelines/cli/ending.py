@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import click
 
+from curation.base.rejects import Reason
 from pipelines.cli import DONE, FAILED, PARTIAL
 from pipelines.cli.messages import WorkFailed
 from pipelines.config import PipelineConfig
@@ -35,5 +36,17 @@ def exit_code(summary: RunSummary, config: PipelineConfig) -> int:
             err=True,
         )
         return FAILED
-    tolerated = config.execution.tolerance * summary.inputs
-    return PARTIAL if summary.rejected_inputs > tolerated else DONE
+    tolerance = config.execution.tolerance
+    failed = summary.rejected.get(Reason.CAPTION_FAILED, 0)
+    if summary.rejected_inputs > tolerance * summary.inputs:
+        what = f"{summary.rejected_inputs} of {summary.inputs} input files were rejected"
+    elif failed > tolerance * summary.clips:
+        what = f"{failed} captions of {summary.clips} clips failed"
+    else:
+        return DONE
+    click.echo(
+        f"cliploom: {what}, more than execution.tolerance = {tolerance:g} bears: exit code {PARTIAL}. "
+        "The table `rejected` and the report say why.",
+        err=True,
+    )
+    return PARTIAL

@@ -9,6 +9,8 @@ import click
 
 from pipelines.cli import FAILED, USAGE
 
+STORAGE_CLIENTS = ("aiobotocore", "botocore", "gcsfs", "google")
+
 
 class BadUsage(click.ClickException):
     """A mistake in the command or the config."""
@@ -56,3 +58,11 @@ def user_errors() -> Iterator[None]:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         raise WorkFailed(f"{place}{error.strerror or error}") from None
+    except Exception as error:
+        # Clients of object stores have errors of their own, which nobody should have to import.
+        if type(error).__module__.partition(".")[0] not in STORAGE_CLIENTS:
+            raise
+        raise WorkFailed(
+            f"the storage refused: {error}. Check the URL, the credentials and the network "
+            "(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL for s3://)."
+        ) from None

@@ -10,6 +10,9 @@ import click
 from pipelines.cli.messages import BadUsage, user_errors
 from pipelines.cli.options import json_option, saved_pipeline
 
+MAX_CHARS = 600
+"""Of a value on a line."""
+
 
 @click.command("tables")
 @click.argument("run")
@@ -70,4 +73,4 @@ def _short(value: object) -> str:
     if isinstance(value, bytes):
         return f"<{len(value)} bytes>"
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
-    return text if len(text) <= 160 else text[:157] + "..."
+    return text if len(text) <= MAX_CHARS else text[: MAX_CHARS - 3] + "..."

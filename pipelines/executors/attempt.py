@@ -8,7 +8,7 @@ import traceback
 from dataclasses import dataclass
 
 from curation.base.ledger import Result
-from curation.base.stages import Misconfigured
+from curation.base.stages import Misconfigured, WaitedOut
 from curation.base.workspace import Workspace
 from pipelines.dag import Dag, Node
 from pipelines.execution import Task, run_task
@@ -18,8 +18,9 @@ from pipelines.wire import pack, pack_result, unpack, unpack_result
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a try ended: `done`, with a result; `retry` (a passing fault); `misconfigured` (a user's
-    mistake); `failed` (a programming error); `died` (the process is gone). `message` says more."""
+    """How a try ended: `done`, with a result; `retry` (a passing fault); `postponed` (one that was waited for
+    long enough); `misconfigured` (a user's mistake); `failed` (a programming error); `died` (the process is
+    gone). `message` says more."""
 
     task: Task
     kind: str
@@ -42,6 +43,8 @@ class TaskRunner:
         try:
             self._set_up(node, task.stage_key)
             return Outcome(task, "done", run_task(node, task, self._workspace))
+        except WaitedOut as fault:
+            return Outcome(task, "postponed", message=str(fault))
         except PASSING as fault:
             return Outcome(task, "retry", message=str(fault))
         except Misconfigured as mistake:

@@ -70,6 +70,8 @@ class _Run:
     )
     delayed: list[tuple[float, int, _Due]] = field(default_factory=list)
     deaths: dict[tuple[str, str], int] = field(default_factory=dict)
+    gone: dict[str, str] = field(default_factory=dict)
+    """Stages that waited in vain for what they need, and for what: no other unit waits for it as long."""
 
     def __post_init__(self) -> None:
         segment = self.work.segment
@@ -129,9 +131,13 @@ class _Run:
         now = time.monotonic()
         while self.delayed and self.delayed[0][0] <= now:
             self._queue(heapq.heappop(self.delayed)[2])
-        for crew, ready in self.ready.items():
+        for crew, ready in list(self.ready.items()):
             while ready and self.pool.has_room(crew):
-                self.pool.submit(crew, self._task(heapq.heappop(ready)[3]))
+                due = heapq.heappop(ready)[3]
+                if due.node in self.gone:
+                    self._postpone(due.node, due.unit, self.gone[due.node])
+                else:
+                    self.pool.submit(crew, self._task(due))
         if self.delayed and not self.pool.busy:
             # Nothing runs and nothing is due: wait for the first delayed task.
             time.sleep(min(0.2, max(0.0, self.delayed[0][0] - now)))
@@ -147,6 +153,11 @@ class _Run:
             raise StageFailed(task.node, task.unit, outcome.message)
         if outcome.kind == "misconfigured":
             raise misconfigured(task.node, outcome.message)
+        if outcome.kind == "postponed":
+            self.gone[task.node] = outcome.message
+            self.work.note("retry", stage=task.node, unit=task.unit, fault=outcome.message)
+            self._postpone(task.node, task.unit, outcome.message)
+            return
         if outcome.kind in ("retry", "died"):
             self.work.note(outcome.kind, stage=task.node, unit=task.unit, fault=outcome.message)
             if outcome.kind == "retry" or self._deaths_alone(task) < MAX_DEATHS:
@@ -156,6 +167,7 @@ class _Run:
         else:
             assert outcome.result is not None
             result = outcome.result
+            self.gone.pop(task.node, None)
         walk = self.walks[task.unit]
         walk.take(self.work.dag, self.work.commit(result))
         self._advance(walk)
@@ -165,14 +177,18 @@ class _Run:
         deaths = self.deaths[key(task)] = self.deaths.get(key(task), 0) + 1
         return deaths - 1 if task.node in self.callers else deaths
 
+    def _postpone(self, node: str, unit: str, message: str) -> None:
+        """Leave a unit pending at a stage, for the next run."""
+        walk = self.walks[unit]
+        walk.waiting.discard(node)
+        walk.stuck.add(node)
+        self.work.postpone(node, unit, message)
+        self._advance(walk)
+
     def _delay(self, task: Task, message: str) -> None:
         """Try a task again later; after too many passing faults its unit stays pending."""
         if task.tries >= MAX_RETRIES:
-            walk = self.walks[task.unit]
-            walk.waiting.discard(task.node)
-            walk.stuck.add(task.node)
-            self.work.postpone(task.node, task.unit, message)
-            self._advance(walk)
+            self._postpone(task.node, task.unit, message)
             return
         due = _Due(task.node, task.unit, task.input_digest, task.tries + 1)
         heapq.heappush(self.delayed, (time.monotonic() + backoff_s(task.tries), next(self.counter), due))

@@ -267,6 +267,7 @@ class DroppedView:
     text: str
     cited: tuple[CitedLine, ...]
     problems: tuple[str, ...]
+    score: float
     draft: int
 
 
@@ -279,6 +280,7 @@ class FusedView:
     pieces: tuple[Piece, ...]
     how: str
     support_rate: float
+    of_first_draft: bool
     coverage: float
     omitted: tuple[CitedLine, ...]
     dropped: tuple[DroppedView, ...]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from captioning.records import FULLEST_FIRST, Claim, FusedCaption, Modality
+from captioning.records import FULLEST_FIRST, Claim, FusedCaption, Modality, Wording
 from pipelines.report.data import CitedLine, DroppedView, FusedView, Piece
-from pipelines.report.telling import HOW
+from pipelines.report.telling import how
 from pipelines.report.wording import shown
 
 MAX_TEXT = 6000
@@ -43,8 +43,9 @@ def fused_view(fused: FusedCaption, prefix: str, anchors: Mapping[str, str]) -> 
     return FusedView(
         kind=fused.kind,
         pieces=tuple(_pieces(fused, prefix, anchors)),
-        how=HOW[fused.wording],
+        how=how(fused),
         support_rate=fused.support_rate,
+        of_first_draft=fused.wording not in (Wording.JOINED, Wording.WRITTEN),
         coverage=fused.coverage,
         omitted=_cited(fused.omitted, anchors),
         dropped=tuple(
@@ -52,6 +53,7 @@ def fused_view(fused: FusedCaption, prefix: str, anchors: Mapping[str, str]) -> 
                 text=shown(each.text, MAX_DROPPED_TEXT),
                 cited=_cited(each.lines, anchors),
                 problems=tuple(shown(problem, MAX_DROPPED_TEXT) for problem in each.problems[:MAX_PROBLEMS]),
+                score=each.score,
                 draft=each.draft,
             )
             for each in fused.dropped[:MAX_DROPPED]

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from captioning.records import DoubtReason, Wording
+from captioning.records import DoubtReason, FusedCaption, Wording
+from pipelines.report.wording import shown
 
-HOW: Mapping[Wording, str] = {
+MAX_REASON = 300
+
+_HOW: Mapping[Wording, str] = {
     Wording.JOINED: "the lines joined, without a model",
     Wording.WRITTEN: "written by a model, every claim passed the checks",
     Wording.REWRITTEN: "written by a model a second time, after claims of its first draft were dropped",
     Wording.JOINED_INSTEAD: "the lines joined, as no draft of a model passed the checks",
 }
-"""How a fused text came to be."""
+
+
+def how(fused: FusedCaption) -> str:
+    """How a fused text came to be."""
+    reason = f" ({shown(fused.fallback_reason, MAX_REASON)})" if fused.fallback_reason else ""
+    return _HOW[fused.wording] + reason
+
 
 SHORT: Mapping[Wording, str] = {
     Wording.JOINED: "joined",
@@ -32,7 +41,6 @@ WHY: Mapping[DoubtReason, str] = {
     DoubtReason.COMPRESSIBLE: "the words repeat themselves",
     DoubtReason.LOOP: "the same words again and again",
     DoubtReason.KNOWN_PHRASE: "a phrase that recognisers are known to make up",
-    DoubtReason.BROKEN_OFF: "the answer broke off",
     DoubtReason.REFUSED: "the server refused it",
 }
 """Why speech was not written down."""

@@ -68,7 +68,8 @@ class Index:
                 f"{self._where}: sha256 differs from the manifest's; the index is damaged or replaced"
             )
         try:
-            table = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
+            # Without threads: ending while Arrow still starts some aborts the process.
+            table = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False).read(use_threads=False)
             table = table.cast(INDEX_SCHEMA).combine_chunks()
         except (pa.ArrowException, ValueError, KeyError) as error:
             raise ShardError(f"{self._where}: not an index of a shard ({error})") from error

@@ -26,18 +26,22 @@ class BestConfig(Config):
     count: int = Field(..., ge=1, description="Clips to keep; those with equal scores go by their ids")
 
 
-def turned_down(gates: pa.Table, best: BestConfig | None, others: Collection[str]) -> dict[str, Verdict]:
-    """Why clips are not packed, by id. `others` are ids of clips that are left out anyway.
+def failing(gates: pa.Table) -> dict[str, Verdict]:
+    """Why clips that do not pass a gate are not packed, by id."""
+    rows = gates.select(["clip_id", "scores", "failed"]).to_pylist()
+    return {row["clip_id"]: _failed(row) for row in rows if row["failed"]}
+
+
+def not_chosen(gates: pa.Table, best: BestConfig, others: Collection[str]) -> dict[str, Verdict]:
+    """Why clips that others are better than are not packed, by id. `others` are left out anyway.
 
     Raises:
         ValueError: clips have no score of the name to rank by.
     """
-    rows: list[dict[str, Any]] = gates.select(["clip_id", "scores", "failed"]).to_pylist()
-    found = {row["clip_id"]: _failed(row) for row in rows if row["failed"]}
-    if best is None:
-        return found
-    left = [row for row in rows if row["clip_id"] not in found and row["clip_id"] not in others]
+    rows: list[dict[str, Any]] = gates.select(["clip_id", "scores"]).to_pylist()
+    left = [row for row in rows if row["clip_id"] not in others]
     ranked = sorted(left, key=lambda row: (-_score(row, best.by), row["clip_id"]))
+    found = {}
     for place, row in enumerate(ranked[best.count :], start=best.count + 1):
         detail = f"by {best.by} ({_score(row, best.by):g}) it is number {place}, and {best.count} are kept"
         found[row["clip_id"]] = (Reason.NOT_CHOSEN, detail)

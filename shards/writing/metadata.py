@@ -21,10 +21,11 @@ seconds; unless said otherwise they count from the start of the clip.
                      the same times; null without one), provenance
     fused            fused captions, the one that draws on most modalities first: kind (V A S AV AVS),
                      text, lines (the numbered source lines: line, modality, start_s, end_s, text,
-                     confidence), claims (start_char, end_char of text, the lines they rest on, support:
-                     a score in 0..1 per modality), wording (joined, written, rewritten, joined_instead),
-                     support_rate (of the first draft's claims, 0..1), coverage (of the lines, 0..1),
-                     omitted (lines whose facts are left out), provenance
+                     confidence, original: what was said where text is a translation), claims (start_char,
+                     end_char of text, the lines they rest on, support: a score in 0..1 per modality),
+                     wording (joined, written, rewritten, joined_instead), support_rate (of the first
+                     draft's claims, 0..1), coverage (of the lines, 0..1), omitted (lines whose facts are
+                     left out), provenance
     scores           what each filter and each gate of the fused caption measured, by its name
                      (docs/filters.md has the units); confidence of each caption, by modality (null without
                      one); and `support`: the mean over the claims of the first fused caption (null where it
@@ -53,7 +54,7 @@ Row = Mapping[str, Any]
 
 _SPAN = ("video_id", "stream", "start_pts", "end_pts", "time_base", "start_s", "end_s")
 _VIDEO = ("width_px", "height_px", "fps", "num_frames", "duration_s")
-_LINE = ("line", "modality", "start_s", "end_s", "text", "confidence")
+_LINE = ("line", "modality", "start_s", "end_s", "text", "confidence", "original")
 _SEGMENT = ("start_s", "end_s", "text", "confidence")
 _TIME_DECIMALS = 6
 

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection
+
 import pyarrow as pa
 
 
-def originals_of(duplicates: pa.Table, previous: pa.Table | None) -> dict[str, str]:
+def originals_of(duplicates: pa.Table, previous: pa.Table | None, unfit: Collection[str]) -> dict[str, str]:
     """Clips that are left out, each with the clip that stands for it.
 
-    That is the one that dedup names, unless another of them is already in a shard: what was packed
-    stays, so that a new copy never lets an old shard be written anew.
+    That is the one that dedup names, unless another of them is already in a shard: what was packed stays, so
+    that a new copy never lets an old shard be written anew. A clip of `unfit` stands for others only where
+    all of them are, so that no content is lost which one of its copies would bring.
     """
     packed = set(previous["clip_id"].to_pylist()) if previous is not None else set()
-    stands_for: dict[str, str] = {}
+    alike: dict[str, list[str]] = defaultdict(list)
     columns = (duplicates[name].to_pylist() for name in ("clip_id", "duplicate_of"))
-    pairs = sorted(zip(*columns, strict=True))
-    for clip, named in pairs:
-        if clip in packed and named not in packed:
-            stands_for.setdefault(named, clip)
-    originals = dict(stands_for)
-    for clip, named in pairs:
-        kept = stands_for.get(named, named)
-        if clip != kept:
-            originals[clip] = kept
+    for clip, named in sorted(zip(*columns, strict=True)):
+        alike[named].append(clip)
+    originals = {}
+    for named, clips in alike.items():
+        all_of_them = [named, *clips]
+        kept = min(all_of_them, key=lambda clip: (clip in unfit, clip not in packed))
+        originals.update({clip: kept for clip in all_of_them if clip != kept})
     return originals

@@ -32,7 +32,7 @@ from shards.records import Sample
 from shards.writing.candidates import Candidate, Candidates
 from shards.writing.clusters import Clusters
 from shards.writing.facts import Facts, learn, media_members
-from shards.writing.gated import BestConfig, Verdict, turned_down
+from shards.writing.gated import BestConfig, Verdict, failing, not_chosen
 from shards.writing.generations import PreviousGenerations, generation_name
 from shards.writing.originals import originals_of
 from shards.writing.placement import Places, positions, shard_numbers
@@ -72,7 +72,7 @@ class Select(Reduce[Sample]):
     """Makes a Sample of each captioned clip that is no duplicate, and says where it lies."""
 
     name: ClassVar[str] = "select"
-    version: ClassVar[str] = "3"
+    version: ClassVar[str] = "4"
     inputs: ClassVar[dict[str, type[Record]]] = {
         "clips": Clip,
         "captions_video": Caption,
@@ -97,8 +97,11 @@ class Select(Reduce[Sample]):
         candidates = Candidates(snapshot)
         duplicates = snapshot.table("duplicates")
         before = snapshot.previous()
-        originals = originals_of(duplicates, before)
-        turned = turned_down(snapshot.table("gates"), self.config.best, originals)
+        gates = snapshot.table("gates")
+        turned = failing(gates)
+        originals = originals_of(duplicates, before, turned)
+        if self.config.best is not None:
+            turned |= not_chosen(gates, self.config.best, {*originals, *turned})
         facts = learn(candidates, {*originals, *turned})
         packing = self.config.semantic()
         previous = PreviousGenerations(before, candidates.clip_ids, facts, packing)

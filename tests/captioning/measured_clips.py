@@ -128,6 +128,7 @@ def _clip(
         plan_id=f"clip-{name}",
         video_id="video",
         shot_ids=("shot",),
+        shot_starts_s=(0.0,),
         stream=0,
         start_pts=0,
         end_pts=len(times),

@@ -36,6 +36,7 @@ CLIP = Clip(
     plan_id="clip",
     video_id="video",
     shot_ids=("shot",),
+    shot_starts_s=(0.0,),
     stream=0,
     start_pts=0,
     end_pts=5000,
@@ -207,6 +208,12 @@ def test_a_clip_with_nothing_to_say_is_rejected(fusion: TemplateFusion, captions
     assert (rejected.stage, rejected.reason) == ("fuse", Reason.NO_CAPTION)
     assert "video: missing" in rejected.detail
     assert ("audio: empty" in rejected.detail) == bool(captions)
+
+
+def test_a_reject_says_which_lines_no_wanted_kind_draws_on(folder: Path) -> None:
+    [rejected] = run(new_fusion(folder, kinds=("V",)), caption(Modality.SPEECH, "Good morning."))
+    assert isinstance(rejected, Rejected)
+    assert "speech: left out by captioning.fusion.kinds" in rejected.detail
 
 
 def test_long_captions_are_cut_at_sentences_and_share_the_room(folder: Path) -> None:

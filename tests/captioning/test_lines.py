@@ -131,3 +131,46 @@ def test_any_text_gives_safe_lines_or_is_refused(text: str) -> None:
         assert each.text == each.text.strip()
         assert "\n" not in each.text
         assert 0 < len(each.text) <= MAX_LINE_CHARS
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        "Sure! Here is the JSON:\n\n```json\n{}\n```\nAnything else?",
+        "First {{a}} thought.</think>\n{}",
+        "<think>{{</think>{}",
+        "```\n{}\n```",
+    ],
+)
+def test_words_and_thoughts_around_the_json_are_no_lines(wrapped: str) -> None:
+    said = json.dumps({"lines": [line("A dog barks.", 5, 6)]})
+    found = lines_of(answer(wrapped.replace("{{", "<").replace("}}", ">").replace("{}", said)), DURATION_S)
+    assert [(each.text, each.start_s) for each in found] == [("A dog barks.", 5)]
+
+
+@pytest.mark.parametrize(
+    "scrap",
+    [
+        'Here it is:\n```json\n{"lines": [{"start_s": 0, "text": "A dog',
+        '{"lines": [{"start_s": 0, "end_s": 1',
+        "```json\nnothing\n```",
+        "<think>I wonder.",
+        "I'm sorry, but I can't help with that.",
+        "As an AI model I see nothing.",
+    ],
+)
+def test_scraps_of_json_thoughts_and_refusals_are_no_lines(scrap: str) -> None:
+    with pytest.raises(UnusableAnswer):
+        lines_of(answer(scrap), DURATION_S)
+
+
+def test_chatter_around_plain_text_is_no_line() -> None:
+    said = "Sure! Here is what I see:\n- A man walks.\n- Here a dog barks.\nLet me know if you need more."
+    found = lines_of(answer(said), DURATION_S)
+    assert [each.text for each in found] == ["A man walks.", "Here a dog barks."]
+
+
+def test_an_answer_full_of_thoughts_is_read_at_once() -> None:
+    assert [each.text for each in lines_of(answer("<think>" * 200_000 + "</think>A dog."), DURATION_S)] == [
+        "A dog."
+    ]

@@ -12,7 +12,7 @@ from captioning.prompts import load_prompt
 def test_a_value_is_never_looked_into(tmp_path: Path) -> None:
     file = tmp_path / "mine.txt"
     file.write_text("Frames: $frames in $duration s.\n")
-    prompt = load_prompt(str(file))
+    prompt = load_prompt(str(file), "frames", "duration")
     assert prompt.filled(frames="$duration $$ ${x}", duration="3.0") == "Frames: $duration $$ ${x} in 3.0 s."
 
 
@@ -29,7 +29,7 @@ def test_a_value_is_never_looked_into(tmp_path: Path) -> None:
     ],
 )
 def test_prompts_of_the_package_are_filled_whole(name: str, values: dict[str, str]) -> None:
-    text = load_prompt(name).filled(**values)
+    text = load_prompt(name, *values).filled(**values)
     assert "$" not in text
     assert all(value in text for value in values.values())
 
@@ -38,7 +38,7 @@ def test_an_unknown_placeholder_is_named(tmp_path: Path) -> None:
     file = tmp_path / "mine.txt"
     file.write_text("Say $what.")
     with pytest.raises(ValueError, match=r"what.*\$duration"):
-        load_prompt(str(file)).filled(duration="3.0")
+        load_prompt(str(file), "duration")
 
 
 @pytest.mark.parametrize("name", ["video.v99", "../no/such.txt", "/nowhere/at/all.txt"])

@@ -29,6 +29,7 @@ def clip_at(start_s: float, end_s: float, name: str = "clip") -> Clip:
         plan_id=name,
         video_id="video",
         shot_ids=(f"shot-{name}",),
+        shot_starts_s=(0.0,),
         stream=0,
         start_pts=round(start_s * 1000),
         end_pts=round(end_s * 1000),

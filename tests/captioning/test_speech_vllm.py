@@ -86,6 +86,32 @@ def test_text_without_segments_is_spread_over_the_piece(workspace: Workspace, sh
     assert {word.confidence for word in transcript.segments} == {0.5}
 
 
+def test_a_model_that_tells_no_times_is_asked_for_text(workspace: Workspace, shared_media: Path) -> None:
+    def script(request: Asked) -> Act:
+        if request.body["response_format"] == "verbose_json":
+            return Status(400, message="Currently do not support verbose_json for mistralai/Voxtral-Mini-3B")
+        return Say(SAID, language="en")
+
+    transcript = heard_by(script, workspace, shared_media / "audio" / "jfk.flac")
+    assert (text_of(transcript), transcript.uncertain) == (SAID, ())
+
+
+def test_text_is_kept_where_its_segments_are_empty(workspace: Workspace, shared_media: Path) -> None:
+    said = Say(SAID, segments=(segment(0.0, 3.0, " "),))
+    assert text_of(heard_by(lambda _: said, workspace, shared_media / "audio" / "jfk.flac")) == SAID
+
+
+def test_a_sound_that_breaks_the_server_is_in_doubt(workspace: Workspace, shared_media: Path) -> None:
+    def script(request: Asked) -> Act:
+        return (
+            Status(500, message="tuple index out of range") if request.body["bytes"] != "32044" else Say("")
+        )
+
+    transcript = heard_by(script, workspace, shared_media / "audio" / "jfk.flac")
+    assert [doubt.reason for doubt in transcript.uncertain] == [DoubtReason.REFUSED]
+    assert "tuple index out of range" in transcript.uncertain[0].detail
+
+
 def test_a_known_language_is_told(workspace: Workspace, shared_media: Path) -> None:
     asked: list[Asked] = []
 

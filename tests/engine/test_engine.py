@@ -262,6 +262,17 @@ def test_a_passing_fault_is_tried_again_and_never_a_reject(runs: Toy) -> None:
     assert "RETRY 5" in runs.total()
 
 
+def test_what_a_stage_waited_for_in_vain_is_waited_for_once(runs: Toy) -> None:
+    for number in range(9):
+        runs.write(f"w{number}.txt", f"WAITED {number}")
+    outcome = runs.run()
+    assert len(outcome.postponed) >= 9
+    assert {fault for _, _, fault in outcome.postponed} == {"the server is gone"}
+    tried = (Path(runs.run_url).parent / "waited").read_text().splitlines()
+    assert len(tried) == len(set(tried)) < 9, "once it is known to be gone, other units do not wait"
+    assert runs.view().reject_reasons() == {}
+
+
 def test_a_bug_stops_the_run_and_keeps_what_was_done(runs: Toy) -> None:
     runs.write("z.txt", "BUG")
     with pytest.raises(StageFailed, match="a bug in the stage"):

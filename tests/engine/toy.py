@@ -18,7 +18,7 @@ from pydantic import Field
 from curation.base.config import Config
 from curation.base.records import Record
 from curation.base.rejects import Reason, Rejected
-from curation.base.stages import Group, Join, Map, Reduce, Retry, Snapshot
+from curation.base.stages import Group, Join, Map, Reduce, Retry, Snapshot, WaitedOut
 from curation.base.workspace import Workspace
 from curation.records import Input
 from pipelines.dag import Dag, Node
@@ -218,5 +218,9 @@ def misbehave(text: str, workspace: Workspace) -> None:
         if not marker.exists():
             marker.touch()
             raise Retry("the disk is busy")
+    if "WAITED" in text:
+        with (Path(workspace.storage.url).parent / "waited").open("a") as tries:
+            tries.write(f"{text}\n")
+        raise WaitedOut("the server is gone")
     if "BUG" in text:
         raise ZeroDivisionError("a bug in the stage")

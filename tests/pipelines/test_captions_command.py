@@ -70,10 +70,10 @@ def test_text_tells_everything_that_an_auditor_asks(
         "in fr: 0.4-1.5 0.71 en français : what brings you to the land of the gatekeepers",
         "the words are not told as they may be made up: 0.2-1.9 the words repeat themselves (compression",
         "fused AVS: written by a model a second time, after claims of its first draft were dropped; support",
-        "support 0.75, coverage 0.62",
+        "support of the first draft 0.75, coverage 0.62",
         "[V4, V5, V6] (V 0.90)",
         "left out: V1",
-        "dropped from draft 1: A red boat arrives in the harbour. [V5, V77]: no line says red; line V77",
+        "dropped from draft 1 (0.12): A red boat arrives in the harbour. [V5, V77]: no line says red",
         "speech in fr: Qwen/Qwen3-4B-Instruct-2507 1",
         "stage caption 1 0f1e2d3c4b5a6978",
     ):

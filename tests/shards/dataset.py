@@ -226,7 +226,7 @@ def _source(video_id: str) -> SourceVideo:
 def _clip(clip_id: str, video_id: str, number: int, picture: MediaRef, sound: MediaRef | None) -> Clip:
     return Clip(
         clip_id=clip_id, plan_id=clip_id, video_id=video_id, shot_ids=(f"{clip_id}-shot",), stream=0,
-        start_pts=10 * number, end_pts=10 * number + 10, time_base="1/10",
+        shot_starts_s=(0.0,), start_pts=10 * number, end_pts=10 * number + 10, time_base="1/10",
         start_s=float(number), end_s=number + 1.0, duration_s=1.0, num_frames=NUM_FRAMES, fps=FPS,
         width_px=64, height_px=48, frame_times_s=tuple(n / FPS for n in range(NUM_FRAMES)),
         keyframes=(0, 5), mode="exact", video=picture, audio=sound, frames=(), crop=None, other_forms=(),

@@ -65,6 +65,21 @@ def test_what_a_gate_turned_down_is_rejected_with_its_score(workspace: Workspace
     assert len(samples) == len(records.clips) - 1
 
 
+def test_a_copy_that_passes_the_gates_stands_in_for_one_that_does_not(
+    workspace: Workspace, records: Records
+) -> None:
+    original, *copies = (records.clips[number].clip_id for number in (0, 1, 2))
+    copy, other = sorted(copies)
+    records.duplicates = [duplicate(records, 1, of=0), duplicate(records, 2, of=0)]
+    samples, rejects = select(workspace, records.with_gate(original, 0.125, "similarity"))
+    assert copy in {sample.clip_id for sample in samples}
+    assert {each.parent_id: each.reason for each in rejects} == {
+        original: Reason.DUPLICATE_CLIP,
+        other: Reason.DUPLICATE_CLIP,
+    }
+    assert all(f"the content of clip {copy}" in each.detail for each in rejects)
+
+
 def test_the_best_are_chosen_among_those_that_pass(workspace: Workspace, records: Records) -> None:
     ids = [clip.clip_id for clip in records.clips]
     for number, clip_id in enumerate(ids):

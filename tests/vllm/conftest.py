@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from captioning.client.config import UrlsConfig
 from captioning.client.requests import Model
 from captioning.serve.config import VllmConfig
 from captioning.serve.starting import served
-from tests.vllm import tiny_models
+from tests.vllm import taught_models, tiny_models
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = Path(os.environ.get("CLIPLOOM_VLLM_PYTHON", ROOT / ".venv-vllm" / "bin" / "python"))
@@ -39,10 +40,6 @@ class Running:
         assert self.urls.api_key_env is not None
         return os.environ[self.urls.api_key_env]
 
-    def starts(self) -> int:
-        """Times that it was started so far."""
-        return self.log.read_text().count("\n$ ")
-
 
 @pytest.fixture(scope="session")
 def vllm_python() -> str:
@@ -61,9 +58,9 @@ def _offline() -> Iterator[None]:
         yield
 
 
-def build(python: str, kind: str, folder: Path) -> Model:
+def build(python: str, maker: ModuleType, kind: str, folder: Path) -> Model:
     """A tiny model of a kind."""
-    subprocess.run([python, tiny_models.__file__, kind, str(folder)], check=True, timeout=START_S)
+    subprocess.run([python, "-m", maker.__name__, kind, str(folder)], cwd=ROOT, check=True, timeout=START_S)
     return Model(str(folder), "random")
 
 
@@ -86,12 +83,20 @@ def config(python: str, **engine: Any) -> VllmConfig:
 
 @pytest.fixture(scope="session")
 def text_model(vllm_python: str, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    return build(vllm_python, "text", tmp_path_factory.mktemp("models") / "text")
+    """Random weights."""
+    return build(vllm_python, tiny_models, "text", tmp_path_factory.mktemp("models") / "text")
+
+
+@pytest.fixture(scope="session")
+def told_model(vllm_python: str, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """Fuses captions as it was taught to."""
+    return build(vllm_python, taught_models, "text", tmp_path_factory.mktemp("models") / "told")
 
 
 @pytest.fixture(scope="session")
 def vision_model(vllm_python: str, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    return build(vllm_python, "vision", tmp_path_factory.mktemp("models") / "vision")
+    """Tells the colour of pictures, as it was taught to."""
+    return build(vllm_python, taught_models, "vision", tmp_path_factory.mktemp("models") / "vision")
 
 
 @pytest.fixture(scope="session")

@@ -7,18 +7,20 @@ import json
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from captioning import lines
 from captioning.client.answers import Answer, Refused
 from captioning.client.client import Client
 from captioning.client.requests import ChatRequest, Part, Picture, SamplingConfig, Text
 from captioning.serve.command import MAX_ITEMS
 from tests.vllm.conftest import Running
+from tests.vllm.taught_models import COLOURS, SHOWN
 
 
 @pytest.fixture
@@ -30,12 +32,22 @@ def client(vision_server: Running) -> Iterator[Client]:
 
 def jpeg(colour: str) -> bytes:
     buffer = io.BytesIO()
-    Image.new("RGB", (96, 64), colour).save(buffer, "JPEG")
+    Image.new("RGB", (96, 64), COLOURS[colour]).save(buffer, "JPEG")
     return buffer.getvalue()
 
 
-def request(server: Running, *parts: Part, max_tokens: int = 12) -> ChatRequest:
-    return ChatRequest(server.model, parts, SamplingConfig(max_tokens=max_tokens))
+def request(
+    server: Running, *parts: Part, max_tokens: int = 12, schema: Mapping[str, Any] | None = None
+) -> ChatRequest:
+    return ChatRequest(server.model, parts, SamplingConfig(max_tokens=max_tokens), schema=schema)
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_the_colour_of_frames_is_seen(vision_server: Running, client: Client, colour: str) -> None:
+    asked = request(vision_server, Text("0.5 s:"), Picture(jpeg(colour)), max_tokens=200, schema=lines.SCHEMA)
+    (answer,) = client.ask([asked], "unit")
+    assert isinstance(answer, Answer)
+    assert [line.text for line in lines.lines_of(answer, 9.0)] == [SHOWN, f"It is {colour}."]
 
 
 def test_frames_with_their_times_are_seen(vision_server: Running, client: Client) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from captioning.records import Wording
 from curation.base.storage import Storage
 from pipelines.config import PipelineConfig
 from tests.s3 import ENVIRONMENT, s3_server
-from tests.vllm.captioned import check_captions, make_films, open_view, settings
+from tests.vllm.captioned import RANDOM, check_captions, make_films, open_view, settings
 from tests.vllm.conftest import START_S, Running
 from tests.vllm.ray_head import COMMANDS, ray_head, submit
 
@@ -22,7 +23,7 @@ def test_a_job_on_ray_captions_videos_on_s3(
     vision_server: Running, text_server: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     urls = [server.urls.model_dump(mode="json") for server in (vision_server, text_server)]
-    values = settings(vision_server.model, urls[0], text_server.model, urls[1])
+    values = settings(vision_server.model, urls[0], text_server.model, urls[1], **RANDOM)
     values["execution"] = {"executor": "ray", "scratch": str(tmp_path / "scratch")}
     config = tmp_path / "captioned.yaml"
     config.write_text(json.dumps(values))
@@ -50,7 +51,7 @@ def test_a_job_on_ray_captions_videos_on_s3(
             assert summary["postponed"] == []
             print(f"the job's run took {summary['seconds']} s")
             view = open_view(PipelineConfig.model_validate(values), f"{bucket}/run")
-            print(dict(check_captions(view)))
+            print(dict(check_captions(view, Wording.JOINED_INSTEAD)))
 
 
 def s3_environment() -> dict[str, str]:

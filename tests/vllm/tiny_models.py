@@ -1,6 +1,6 @@
 """Builds tiny models with random weights: they say nothing, by the same ways as real ones.
 
-Run as a script with the interpreter of vLLM's environment: tiny_models.py text|vision FOLDER.
+Run with the interpreter of vLLM's environment: python -m tests.vllm.tiny_models text|vision FOLDER.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 PROMPTS = Path(__file__).resolve().parents[2] / "captioning" / "prompts"
+END_OF_TURN = "<|im_end|>"
 SPECIAL = (
     "<|endoftext|>",
     "<|im_start|>",
-    "<|im_end|>",
+    END_OF_TURN,
     "<|vision_start|>",
     "<|vision_end|>",
     "<|image_pad|>",
@@ -33,10 +34,15 @@ def build(kind: str, folder: Path) -> None:
     import torch
 
     torch.manual_seed(0)
+    _, network = parts(kind, folder)
+    network.to(torch.bfloat16).save_pretrained(folder, safe_serialization=True)
+
+
+def parts(kind: str, folder: Path) -> tuple[Any, Any]:
+    """Write a model's tokenizer and its processor to a folder; returns the tokenizer and the network."""
     tokenizer = _tokenizer()
     tokenizer.save_pretrained(folder)
-    network = _text(tokenizer) if kind == "text" else _vision(tokenizer, folder)
-    network.to(torch.bfloat16).save_pretrained(folder, safe_serialization=True)
+    return tokenizer, _text(tokenizer) if kind == "text" else _vision(tokenizer, folder)
 
 
 def _tokenizer() -> Any:
@@ -56,7 +62,7 @@ def _tokenizer() -> Any:
     bytes_to_tokens.train_from_iterator(texts, trainer)
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=bytes_to_tokens,
-        eos_token="<|im_end|>",
+        eos_token=END_OF_TURN,
         pad_token="<|endoftext|>",
         additional_special_tokens=list(SPECIAL[3:]),
         model_max_length=LENGTH,

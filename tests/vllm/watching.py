@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,15 +24,28 @@ def wait_until_busy(root: str, within_s: float) -> None:
     pytest.fail(f"no request arrived within {within_s:.0f} s")
 
 
-def processes_of(model: Model) -> list[int]:
+def processes_of(model: Model, within_s: float = 0.0) -> list[int]:
     """The servers' first processes, not their wardens: those that were given the model on the command
-    line."""
-    found = []
+    line. They are waited for so long, if there is none."""
+    until = time.monotonic() + within_s
+    while True:
+        found = [
+            pid
+            for pid, words in _processes()
+            if model.name in words and not any(word.endswith("warden.py") for word in words)
+        ]
+        if found or time.monotonic() > until:
+            return found
+        time.sleep(0.1)
+
+
+def address_of(server: int) -> str:
+    """The URL of a server's root, by its process."""
+    words = dict(_processes())[server]
+    return f"http://127.0.0.1:{words[words.index('--port') + 1]}"
+
+
+def _processes() -> Iterator[tuple[int, list[str]]]:
     for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if model.name.encode() in words and not any(word.endswith(b"warden.py") for word in words):
-            found.append(int(path.parent.name))
-    return found
+        with contextlib.suppress(OSError):
+            yield int(path.parent.name), path.read_text(errors="replace").split("\0")

@@ -18,12 +18,9 @@ _GENERIC = frozenset(
     listing("man woman boy girl person people child kid guy lady male female someone adult player group")
 )
 """Words that may name anybody who has another name elsewhere."""
-SWAPPED = 0.85
 OTHER_DOER = 0.8
-OTHER_OBJECT = 0.5
 POLYSEMOUS = 12
-ANOTHER_SENSE = 0.25
-"""He runs a shop, she runs: with and without an object a verb may tell of two things."""
+"""Verbs of so many senses (give, take) may tell of two things."""
 _SKIPPED = frozenset(
     listing(
         "be have do show see hear feature include depict contain accompany appear seem begin start "
@@ -58,13 +55,12 @@ def _judge(case: Case, event: Event, like: Sequence[tuple[Line, Event]]) -> Prob
         doer = _compare(case, ours, event.subjects, theirs, other.subjects)
         if _is_mirrored(case, event, line, other):
             return None
-        object_ = _compare(case, ours, event.objects, theirs, other.objects)
-        if object_ is Match.NO and not _both_named(case, ours, event.objects, theirs, other.objects):
-            object_ = Match.UNKNOWN
         taker = _compare(case, ours, _takers(ours, event), theirs, _takers(theirs, other))
-        if Match.NO not in (doer, object_, taker):
+        if Match.NO not in (doer, taker):
             return None
-        problem = _problem(case, event, line, other, doer, object_)
+        problem = _problem(case, event, line, other, doer)
+        if problem is None:
+            return None
         if best is None or problem.weight < best.weight:
             best = problem
     return best
@@ -79,24 +75,26 @@ def _is_mirrored(case: Case, event: Event, line: Line, other: Event) -> bool:
     return _compare(case, case.claim, event.subjects, line.sentence, around) is Match.YES
 
 
-def _problem(case: Case, event: Event, line: Line, other: Event, doer: Match, object_: Match) -> Problem:
+def _problem(case: Case, event: Event, line: Line, other: Event, doer: Match) -> Problem | None:
     ours, theirs = case.claim, line.sentence
     crossed = _compare(case, ours, event.subjects, theirs, (*other.objects, *_takers(theirs, other)))
-    crossed_back = _compare(case, ours, event.objects, theirs, other.subjects)
+    others = [at for at in event.objects if not ours.mentions[at].head.endswith(("self", "selves"))]
+    crossed_back = _compare(case, ours, others, theirs, other.subjects)
     detail = f"{_names(ours, event.subjects)} {event.verb} {_names(ours, event.objects)}".strip()
-    if doer is Match.NO and (crossed is Match.YES or crossed_back is Match.YES):
-        return Problem(ProblemKind.ACTOR, detail, SWAPPED)
-    if doer is Match.NO:
-        another_sense = bool(event.objects) != bool(other.objects) and not (
-            event.is_passive or other.is_passive
-        )
-        another_sense |= (
-            bool(event.objects)
-            and object_ is not Match.YES
-            and len(wordnet().senses(event.verb, "v")) >= POLYSEMOUS
-        )
-        return Problem(ProblemKind.ACTOR, detail, ANOTHER_SENSE if another_sense else OTHER_DOER)
-    return Problem(ProblemKind.ACTOR, detail, OTHER_OBJECT)
+    if doer is Match.NO and Match.YES in (crossed, crossed_back):
+        return Problem(ProblemKind.ACTOR, detail, OTHER_DOER)
+    if bool(event.objects) != bool(other.objects) and not (event.is_passive or other.is_passive):
+        return None
+    if (
+        event.objects
+        and len(wordnet().senses(event.verb, "v")) >= POLYSEMOUS
+        and _compare(case, ours, event.objects, theirs, other.objects) is not Match.YES
+    ):
+        return None
+    told = [theirs.mentions[at] for at in other.subjects]
+    if not any(_is_living(ours.mentions[at]) for at in event.subjects) and any(map(_is_living, told)):
+        return None
+    return Problem(ProblemKind.ACTOR, detail, OTHER_DOER)
 
 
 def _takers(sentence: Sentence, event: Event) -> tuple[int, ...]:
@@ -147,6 +145,8 @@ def _pair(case: Case, claim: Mention, theirs: Sentence, at: int) -> Match:
         return found
     if found is Match.YES and _differ_in_colour(case, claim, theirs, at):
         return Match.NO
+    if found is Match.NO and not opposed(claim.head, source.head) and _share_colour(case, claim, theirs, at):
+        return Match.UNKNOWN
     if not _is_living(source) and meaning(claim.head, "n").kind == "noun.person":
         doers = {case.claim.mentions[one].head for event in case.claim.events for one in event.subjects}
         if source.head not in doers:
@@ -204,30 +204,15 @@ def _differ_in_colour(case: Case, claim: Mention, theirs: Sentence, at: int) -> 
     return bool(ours and told) and not any(carries(one, other) for one in ours for other in told)
 
 
+def _share_colour(case: Case, claim: Mention, theirs: Sentence, at: int) -> bool:
+    """The boxer in black may be the opponent in black."""
+    here = case.claim.mentions.index(claim)
+    told = attributes(theirs, at)
+    return any(word in colours() and word in told for word in attributes(case.claim, here))
+
+
 def _is_living(mention: Mention) -> bool:
     return meaning(mention.head, "n").kind in ("noun.person", "noun.animal", "noun.group", "")
-
-
-def _both_named(
-    case: Case, ours: Sentence, claimed: Sequence[int], theirs: Sentence, told: Sequence[int]
-) -> bool:
-    """Whether claim and lines know both things and the claim gives both a part, or the two exclude each
-    other."""
-    players = {
-        ours.mentions[at].head
-        for event in ours.events
-        for at in (*event.subjects, *event.objects, *event.recipients)
-        if at not in claimed
-    }
-    return any(
-        opposed(ours.mentions[one].head, theirs.mentions[other].head)
-        or (
-            theirs.mentions[other].head in players
-            and _are_two(case, ours.mentions[one], theirs.mentions[other])
-        )
-        for one in claimed
-        for other in told
-    )
 
 
 def _are_two(case: Case, claim: Mention, source: Mention) -> bool:

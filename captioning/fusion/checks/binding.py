@@ -14,8 +14,6 @@ from captioning.fusion.lexicon.meaning import meaning
 from captioning.fusion.lexicon.wordlists import colours, listing
 
 OTHER_COLOUR = 0.8
-ELSEWHERE = 0.4
-QUALITY_ELSEWHERE = 0.1
 OPPOSITE = 0.8
 OTHER_OWNER = 0.6
 _HAVING = frozenset(listing("wear have hold carry sport don dress clothe use"))
@@ -58,17 +56,10 @@ def _compare(
         if any(carries(word, other) for words in same for other in words):
             continue
         if word in colours():
-            rivals = [other for words in same for other in words if other in colours()]
-            bound = any(carries(word, other) for _, words in theirs for other in words)
-            if rivals:
+            if any(other in colours() for words in same for other in words):
                 yield _problem(ProblemKind.COLOUR, word, mention, OTHER_COLOUR)
-            elif bound:
-                yield _problem(ProblemKind.ATTRIBUTE_BINDING, word, mention, ELSEWHERE)
-            continue
-        if any(opposed(word, other) for words in same for other in words):
+        elif any(opposed(word, other) for words in same for other in words):
             yield _problem(ProblemKind.CONTRADICTION, word, mention, OPPOSITE)
-        elif any(carries(word, other) for _, words in theirs for other in words):
-            yield _problem(ProblemKind.ATTRIBUTE_BINDING, word, mention, QUALITY_ELSEWHERE)
 
 
 def _problem(kind: ProblemKind, word: str, mention: Mention, weight: float) -> Problem:

@@ -12,9 +12,12 @@ from captioning.fusion.checks.sentence import Sentence, Word
 from captioning.fusion.checks.topics import Topic, topic
 from captioning.fusion.lexicon.inflection import lemma
 from captioning.fusion.lexicon.likeness import likeness
-from captioning.fusion.lexicon.wordlists import synonyms
+from captioning.fusion.lexicon.wordlists import synonyms, words
 from captioning.fusion.lexicon.wordnet import Pos
 from captioning.records import Modality, SourceLine
+
+CARRIED = 0.9
+"""Support from which on a word needs no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class WordSupport:
     """A content word of a claim: its topic, how far each cited line carries it (0..1) and whether it is
-    part of what somebody is reported to say; `elsewhere` is the best of the lines that are not cited."""
+    part of what somebody is reported to say; `elsewhere` is the best of the lines that are not cited, for
+    words that the cited ones do not carry."""
 
     word: Word
     topic: Topic
@@ -72,49 +76,62 @@ def make_case(text: str, cited: Sequence[SourceLine], others: Sequence[SourceLin
         claim=claim,
         cited=lines,
         others=tuple(Line(source, parse(source.text)) for source in others),
-        words=tuple(
-            WordSupport(
-                word=word,
-                topic=topic(word.lemma, word.pos, word.is_name),
-                by_line=tuple(carried(word, line.source.text) for line in lines),
-                reported=word.place in reported,
-                elsewhere=max((carried(word, source.text) for source in others), default=0.0),
-            )
-            for word in claim.words
-        ),
+        words=tuple(_support(word, lines, others, word.place in reported) for word in claim.words),
         reports=told,
     )
 
 
-@functools.lru_cache(maxsize=16384)
+def _support(word: Word, lines: Sequence[Line], others: Sequence[SourceLine], reported: bool) -> WordSupport:
+    by_line = tuple(carried(word, line.source.text) for line in lines)
+    elsewhere = 0.0
+    if max(by_line, default=0.0) < CARRIED:
+        elsewhere = max((carried(word, source.text) for source in others), default=0.0)
+    return WordSupport(word, _topic(word), by_line, reported, elsewhere)
+
+
+def _topic(word: Word) -> Topic:
+    """The topic of a word; participles may tell of feelings, their verbs do not."""
+    if word.form in words("emotions"):
+        return Topic.EMOTION
+    return topic(word.lemma, word.pos, word.is_name)
+
+
 def carried(word: Word, text: str, span: tuple[int, int] | None = None) -> float:
     """How far a line, or a span of its tokens, carries a word: 0..1."""
-    names = [(word.lemma, word.pos), *((phrase, word.pos) for phrase in word.phrases)]
-    if word.form != word.lemma and word.form in synonyms():
-        names.append((word.form, word.pos))
-    doing = _doing(word)
+    return _carried(word.lemma, word.pos, word.form, word.phrases, text, span)
+
+
+@functools.lru_cache(maxsize=16384)
+def _carried(
+    name: str, pos: Pos, form: str, phrases: tuple[str, ...], text: str, span: tuple[int, int] | None
+) -> float:
+    names = [(name, pos), *((phrase, pos) for phrase in phrases)]
+    if form != name and form in synonyms():
+        names.append((form, pos))
+    doing = _doing(pos, form)
     if doing:
         names.append((doing, "v"))
-    forms = (word.lemma, word.form)
     best = 0.0
-    for other, pos, form, place in _source_words(text):
+    for other, kind, written, place in _source_words(text):
         if span is not None and not span[0] <= place < span[1]:
             continue
-        if other in forms or form in forms or other in word.phrases:
+        if other in (name, form) or written in (name, form) or other in phrases:
             return 1.0
-        for name, kind in names:
-            best = max(best, likeness(name, kind, other, pos))
+        for one, as_pos in names:
+            found = likeness(one, as_pos, other, kind)
+            if found > best:
+                best = found
         if best == 1.0:
             break
     return best
 
 
-def _doing(word: Word) -> str | None:
+def _doing(pos: Pos, form: str) -> str | None:
     """The verb of a participle that stands as an adjective or noun: smiling, broken, clanking."""
-    if word.pos == "v" or not word.form.endswith(("ing", "ed", "en")):
+    if pos == "v" or not form.endswith(("ing", "ed", "en")):
         return None
-    verb = lemma(word.form, "v")
-    return verb if verb != word.form else None
+    verb = lemma(form, "v")
+    return verb if verb != form else None
 
 
 @functools.lru_cache(maxsize=1024)
@@ -128,7 +145,7 @@ def _each(line: Sentence) -> Iterator[tuple[str, Pos, str, int]]:
         yield word.lemma, word.pos, word.form, word.place
         for name in word.phrases:
             yield name, word.pos, word.form, word.place
-        if doing := _doing(word):
+        if doing := _doing(word.pos, word.form):
             yield doing, "v", word.form, word.place
     for place, (form, tag) in enumerate(zip(line.forms, line.tags, strict=True)):
         if tag in ("PRP", "PRPS"):

@@ -10,7 +10,7 @@ from captioning.fusion.checks.topics import WEIGHTS
 
 BETTER = 0.25
 """An uncited line must carry this much more of the claim's words than all cited ones together."""
-WEIGHT = 0.75
+WEIGHT = 0.8
 LEAST = 0.5
 """Claims whose words weigh less in all fit anywhere."""
 
@@ -23,6 +23,8 @@ def better_lines(case: Case) -> Iterator[Problem]:
     if total < LEAST:
         return
     cited = sum(WEIGHTS[support.topic] * support.score for support in words) / total
+    if cited + BETTER >= 1.0:
+        return
     for line in case.others:
         other = (
             sum(WEIGHTS[support.topic] * carried(support.word, line.source.text) for support in words) / total

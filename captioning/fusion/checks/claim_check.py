@@ -18,12 +18,13 @@ from captioning.fusion.checks.spatial import wrong_relations
 from captioning.fusion.checks.speakers import wrong_speakers
 from captioning.fusion.checks.speech import invented_reports
 from captioning.fusion.checks.topics import WEIGHTS
-from captioning.fusion.checks.words_check import unsupported_words
+from captioning.fusion.checks.words_check import strangers, unsupported_words
 from captioning.records import Modality, SourceLine, SupportScore
 from curation.base.records import round_score
 
 CHECKS: tuple[Callable[[Case], Iterator[Problem]], ...] = (
     unsupported_words,
+    strangers,
     wrong_counts,
     wrong_attributes,
     wrong_negations,

@@ -18,12 +18,12 @@ _LISTS = {
     "near upon inside outside within via per past beyond off up down out amid amidst alongside "
     "during despite like than for underneath opposite round atop without before after until till "
     "since except including because_of next_to in_front_of on_top_of instead_of close_to out_of "
-    "away_from rather_than as_well_as due_to followed_by away to_the_left_of to_the_right_of "
+    "away_from rather_than as_well_as due_to followed_by prior_to away to_the_left_of to_the_right_of "
     "far_from ahead_of together_with along_with according_to up_to such_as in_order thanks_to "
     "under_the_eye_of upside_down",
     "TO": "to",
     "SC": "while when as if because although though whereas before after until till since once unless "
-    "so that whenever where whether as_if as_though even_though as_soon_as so_that",
+    "so that after_which whenever where whether as_if as_though even_though as_soon_as so_that",
     "CC": "and or but nor yet plus then",
     "MD": "can could will would shall should may might must",
     "BE": "be is are was were am been being",

@@ -13,13 +13,14 @@ from captioning.fusion.lexicon.meaning import meaning
 from captioning.fusion.lexicon.quantities import COLLECTIVE, MANY, Quantity, parse_number, split_numbers
 from captioning.fusion.lexicon.wordlists import listing
 
-EXACT = 0.85
+EXACT = 0.8
 VAGUE = 0.6
-PLURAL = 0.3
 ONE_OF_MANY = 0.4
 _ABOUT = listing("about around roughly nearly almost approximately over some close_to more")
 _OTHERS = frozenset(listing("other another others of"))
 """`one man … the other`, `one of them`: a part of several."""
+_VOICES = ("voice", "speaker", "narrator")
+"""How many speak is seldom said."""
 _PERSONS = ("people", "duo", "pair", "couple", "trio", "group", "crew", "team", "family")
 _LOOSE = 0.12
 _ORDINALS = listing("zeroth first second third fourth fifth sixth seventh eighth ninth tenth")
@@ -33,9 +34,9 @@ def wrong_counts(case: Case) -> Iterator[Problem]:
             continue
         if number is not None and number.high == 1 and not _OTHERS.isdisjoint(case.claim.forms):
             continue
+        if mention.head in _VOICES:
+            continue
         if number is None or mention.determiner in ("each", "every"):
-            if mention.tag == "NS" and number is None and mention.coordinate < 0:
-                yield from _plural(case, mention)
             continue
         found = [(line, line.sentence.mentions[at]) for line, at in find_mentions(mention, case.cited)]
         slack = (
@@ -77,16 +78,10 @@ def _figure(
         yield Problem(ProblemKind.NUMBER, _said(number, mention), EXACT if is_exact else VAGUE)
     elif found and is_exact and not (number.low > 1 and not counted and _figures(case, number, slack)):
         plural = [other for _, other in found if other.is_plural]
-        if number.low == 1:
-            weight = VAGUE if plural and len(plural) == len(found) else 0.0
-        else:
-            weight = VAGUE if plural else EXACT
-        if counted or weight:
-            yield Problem(ProblemKind.NUMBER, _said(number, mention), weight or VAGUE)
+        if counted or (number.low > 1 and not plural):
+            yield Problem(ProblemKind.NUMBER, _said(number, mention), EXACT)
     elif not found and is_exact and number.low > 1 and not _figures(case, number, slack):
         yield Problem(ProblemKind.NUMBER, _said(number, mention), EXACT)
-    elif found and not is_exact and not any(other.is_plural for _, other in found):
-        yield Problem(ProblemKind.NUMBER, _said(number, mention), PLURAL)
 
 
 def _single(claim: Sentence, mention: Mention, found: Sequence[tuple[Line, Mention]]) -> Iterator[Problem]:
@@ -95,7 +90,7 @@ def _single(claim: Sentence, mention: Mention, found: Sequence[tuple[Line, Menti
         claim.forms[at] in ("single", "lone", "solitary", "only")
         for at in range(mention.start, mention.place)
     )
-    if mention.head in COLLECTIVE or meaning(mention.head, "n").kind == "noun.group":
+    if mention.head in COLLECTIVE or meaning(mention.head, "n").kind in ("noun.group", "noun.time"):
         return
     several = [other for _, other in found if other.is_plural]
     if len(several) == len(found) and all(
@@ -104,24 +99,13 @@ def _single(claim: Sentence, mention: Mention, found: Sequence[tuple[Line, Menti
         yield Problem(ProblemKind.NUMBER, _said(Quantity(1, 1), mention), EXACT if stressed else ONE_OF_MANY)
 
 
-def _plural(case: Case, mention: Mention) -> Iterator[Problem]:
-    """`boats` where the lines have one."""
-    found = [other for _, other in find_mentions(mention, case.cited)]
-    lines = [line.sentence.mentions[at] for line, at in find_mentions(mention, case.cited)]
-    same = [other for other in lines if other.head == mention.head]
-    if (
-        found
-        and same
-        and len(lines) == 1
-        and not same[0].is_plural
-        and same[0].number is not None
-        and same[0].number.high == 1
-    ):
-        yield Problem(ProblemKind.NUMBER, f"{mention.head}: several against one", PLURAL)
-
-
 def _adds_up(case: Case, mention: Mention, number: Quantity) -> bool:
     """`two people` of a man and a woman: members of the lines' phrases that are of the claim's kind."""
+    if any(
+        other.number is not None and other.number.is_exact and other.number.low > 1
+        for _, other in _exactly(case, mention)
+    ):
+        return False
     if not number.is_exact:
         low = high = 0.0
         for line in case.cited:
@@ -131,11 +115,21 @@ def _adds_up(case: Case, mention: Mention, number: Quantity) -> bool:
         return False
     total = 0.0
     for line in case.cited:
-        low, _ = _sum(mention, line.sentence)
+        low, high = _sum(mention, line.sentence)
+        if low != high:
+            continue
         if low == number.low:
             return True
         total += low
-    return total == number.low
+    return total == number.low and not list(_exactly(case, mention))
+
+
+def _exactly(case: Case, mention: Mention) -> Iterator[tuple[Line, Mention]]:
+    """Where the cited lines have the claim's very word, or a synonym of it."""
+    for line, at in find_mentions(mention, case.cited):
+        other = line.sentence.mentions[at]
+        if likeness(mention.head, "n", other.head, "n") == 1.0:
+            yield line, other
 
 
 def _sum(mention: Mention, sentence: Sentence) -> tuple[float, float]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from enum import Enum
 
 from captioning.fusion.checks.case import Line
-from captioning.fusion.checks.sentence import Event, Mention, Sentence
-from captioning.fusion.lexicon.likeness import identity, likeness, opposed
+from captioning.fusion.checks.sentence import Event, Mention
+from captioning.fusion.lexicon.likeness import identity, likeness
 from captioning.fusion.lexicon.meaning import meaning
 from captioning.fusion.lexicon.wordlists import listing
 
@@ -31,7 +31,7 @@ class Match(Enum):
     NO = -1
 
 
-@functools.lru_cache(maxsize=65536)
+@functools.lru_cache(maxsize=32768)
 def alike(claim: str, source: str) -> float:
     """Likeness of two nouns, either way round: dog and animal may be the same thing."""
     return max(identity(claim, source), identity(source, claim))
@@ -96,17 +96,12 @@ def _neutral(word: str) -> bool:
     return likeness("man", "n", word, "n") >= LIKE and likeness("woman", "n", word, "n") >= LIKE
 
 
-def clash(claim: str, source: str) -> bool:
-    """Whether two heads cannot be the same person or thing."""
-    return opposed(claim, source)
-
-
 def verbs_alike(claim: Event, source: Event) -> float:
     """Likeness of two verbs, either way round."""
     return max(_verbs_alike(a, b) for a in claim.names for b in source.names)
 
 
-@functools.lru_cache(maxsize=65536)
+@functools.lru_cache(maxsize=32768)
 def _verbs_alike(claim: str, source: str) -> float:
     return max(likeness(claim, "v", source, "v"), likeness(source, "v", claim, "v"))
 
@@ -117,8 +112,3 @@ def find_mentions(head: Mention, lines: Sequence[Line]) -> Iterator[tuple[Line, 
         for at, mention in enumerate(line.sentence.mentions):
             if not mention.is_pronoun and same_thing(head, mention) is Match.YES:
                 yield line, at
-
-
-def heads(sentence: Sentence, mentions: Sequence[int]) -> list[Mention]:
-    """The mentions by number."""
-    return [sentence.mentions[at] for at in mentions]

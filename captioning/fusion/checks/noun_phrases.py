@@ -21,14 +21,14 @@ def noun_phrases(forms: Sequence[str], tags: Sequence[str], joined: Sequence[boo
     place = 0
     while place < len(tags):
         if tags[place] in _PRONOUNS:
-            found.append(_mention(forms, tags, place, place + 1, place))
+            found.append(_mention(forms, tags, place, place + 1, place, joined))
             place += 1
             continue
         end = _end(forms, tags, place, joined)
         if end == place or not _names_something(tags, place, end):
             place += 1
             continue
-        place = _add(found, forms, tags, place, end)
+        place = _add(found, forms, tags, place, end, joined)
     return _join_of(found, forms)
 
 
@@ -87,10 +87,18 @@ def _is_inner(forms: Sequence[str], tags: Sequence[str], at: int, start: int) ->
 
 def _may_open(forms: Sequence[str], tags: Sequence[str], at: int) -> bool:
     """Whether a participle that opens a phrase is an adjective: `scraping ice`, not `after adding salt`."""
+    if at and tags[at - 1] in ("CC", "PUN") and tags[at] == "VBG":
+        end = at + 1
+        while end < len(tags) and tags[end] in ("N", "NS", "J"):
+            end += 1
+        if end > at + 1 and end < len(tags) and tags[end] in ("BE", "MD", "VBZ"):
+            return True
     if at and tags[at - 1] == "IN":
         return forms[at - 1] not in ("after", "before", "by", "without", "while", "when")
     if tags[at] == "VBD":
         return at == 0 or tags[at - 1] in ("CC", "PUN")
+    if any(tags[other] == "VBG" and tags[other - 1] in ("N", "NS", "NNP") for other in range(1, at + 1)):
+        return False
     return not any(tag in ("VBZ", "VB", "BE", "MD", "HAVE", "DO") for tag in tags)
 
 
@@ -100,20 +108,33 @@ def _noun_follows(tags: Sequence[str], at: int) -> bool:
     return at < len(tags) and tags[at] in ("N", "NS")
 
 
-def _add(found: list[Mention], forms: Sequence[str], tags: Sequence[str], start: int, end: int) -> int:
+def _add(
+    found: list[Mention],
+    forms: Sequence[str],
+    tags: Sequence[str],
+    start: int,
+    end: int,
+    joined: Sequence[bool],
+) -> int:
     """Append the phrase, and its owner before 's as one of its own."""
     owner = -1
     for at in range(start, end):
         if tags[at] == "POS":
-            found.append(_mention(forms, tags, start, at, at - 1, owner))
+            found.append(_mention(forms, tags, start, at, at - 1, joined, owner))
             owner, start = len(found) - 1, at + 1
     if start < end:
-        found.append(_mention(forms, tags, start, end, end - 1, owner))
+        found.append(_mention(forms, tags, start, end, end - 1, joined, owner))
     return end
 
 
 def _mention(
-    forms: Sequence[str], tags: Sequence[str], start: int, end: int, head: int, owner: int = -1
+    forms: Sequence[str],
+    tags: Sequence[str],
+    start: int,
+    end: int,
+    head: int,
+    joined: Sequence[bool],
+    owner: int = -1,
 ) -> Mention:
     tag = tags[head]
     inner = range(start, head)
@@ -123,7 +144,13 @@ def _mention(
         for at in range(start, end - length + 1)
         if all(tags[other] in (*_NOUNS, "J", "VBG", "VBD") for other in range(at, at + length))
     )
-    number = last_number([forms[at] for at in range(start, end) if tags[at] == "CD" or _is_half(forms, at)])
+    number = last_number(
+        [
+            forms[at]
+            for at in range(start, end)
+            if (tags[at] == "CD" or _is_half(forms, at)) and not _is_measure(tags, joined, at)
+        ]
+    )
     if number is None:
         number = next(
             (
@@ -161,6 +188,11 @@ def _mention(
 def _compound(forms: Sequence[str], at: int, length: int, head: int) -> str:
     last = lemma(forms[head], "n") or forms[head]
     return "_".join((*forms[at : at + length - 1], last))
+
+
+def _is_measure(tags: Sequence[str], joined: Sequence[bool], at: int) -> bool:
+    """`a three-masted ship` is one ship."""
+    return joined[at] and at + 1 < len(tags) and tags[at + 1] != "CD"
 
 
 def _is_half(forms: Sequence[str], at: int) -> bool:

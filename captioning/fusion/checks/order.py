@@ -12,15 +12,32 @@ from captioning.fusion.checks.problems import Problem, ProblemKind
 from captioning.fusion.checks.sentence import Sentence, Word
 from captioning.fusion.checks.topics import WEIGHTS, Topic, topic
 from captioning.fusion.lexicon.meaning import meaning
+from captioning.fusion.lexicon.relatedness import relatedness
 
-REVERSED = 0.9
-ENOUGH = 0.5
-"""A part of the claim lies where at least this share of its words does."""
-BETTER = 0.15
+REVERSED = 0.8
+CLEARER = 0.12
+"""The lines must carry the two doings this much better the other way round (of 2: each doing counts 1)."""
+LEAST = 0.25
+"""A doing lies nowhere if no part of a line carries more of its words."""
+HINT = 1.5
+"""How much definitions that agree count beside the words themselves."""
 SURE = 0.75
 _DOINGS = ("noun.state", "noun.act", "noun.event", "noun.communication", "noun.phenomenon")
-_FIRST_THEN = ("then", "finally", "afterwards", "later", "followed_by", "eventually", "subsequently", "next")
-_BEFORE = ("before", "until", "till")
+_FIRST_THEN = (
+    "then",
+    "finally",
+    "afterwards",
+    "later",
+    "followed_by",
+    "eventually",
+    "subsequently",
+    "next",
+    "precede",
+    "precedes",
+    "after_which",
+)
+_BEFORE = ("before", "until", "till", "prior_to")
+_MEANWHILE = ("while", "as", "whereas")
 _AFTER = ("after", "once", "as_soon_as", "since")
 
 
@@ -34,21 +51,29 @@ class Sequel:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where something is told: line, part of the line, time."""
+    """A part of a line: its span of tokens and its number among the line's parts."""
 
     line: Line
-    number: int
-    part: int | None
-    score: float
+    span: tuple[int, int]
+    part: int
 
 
 def wrong_order(case: Case) -> Iterator[Problem]:
     """Two doings that the lines tell in the other order."""
-    for sequel in sequels(case.claim.text):
-        first, second = _locate(case, sequel.first), _locate(case, sequel.second)
-        if first is None or second is None:
-            continue
-        if _is_before(second, first) and not _is_before(first, second):
+    found = sequels(case.claim.text)
+    if not found:
+        return
+    places = [
+        _Place(line, span, part)
+        for line in (*case.cited, *case.others)
+        for part, span in enumerate(parts(line.source.text))
+    ]
+    for sequel in found:
+        both = {word.lemma for word in sequel.first} & {word.lemma for word in sequel.second}
+        first = [word for word in sequel.first if word.lemma not in both]
+        second = [word for word in sequel.second if word.lemma not in both]
+        forward, backward = _best(first, second, places)
+        if backward > forward + CLEARER:
             detail = f"{_text(sequel.first)} before {_text(sequel.second)}"
             yield Problem(ProblemKind.ORDER, detail, REVERSED)
 
@@ -57,9 +82,30 @@ def _text(words: Sequence[Word]) -> str:
     return " ".join(word.form for word in words)
 
 
+def _best(first: Sequence[Word], second: Sequence[Word], places: Sequence[_Place]) -> tuple[float, float]:
+    """How well parts of the lines carry both doings in the claim's order, and in the other one."""
+    one, other = [_fit(first, place) for place in places], [_fit(second, place) for place in places]
+    forward = max(map(max, zip(one, other, strict=True)), default=0.0)
+    backward = 0.0
+    for at, before in enumerate(places):
+        for then, after in enumerate(places):
+            if at == then or not _is_before(before, after):
+                continue
+            forward = max(forward, one[at] + other[then])
+            if min(other[at], one[then]) >= LEAST:
+                backward = max(backward, other[at] + one[then])
+    for at, place in enumerate(places):
+        for then, elsewhere in enumerate(places):
+            if not _is_before(place, elsewhere) and not _is_before(elsewhere, place):
+                forward = max(forward, one[at] + other[then])
+    return forward, backward
+
+
 def _is_before(one: _Place, other: _Place) -> bool:
     if one.line is other.line:
-        return one.part is not None and other.part is not None and one.part < other.part
+        forms = one.line.sentence.forms
+        start, end = sorted((one.span[0], other.span[0]))
+        return one.part < other.part and not any(form in _MEANWHILE for form in forms[start : end + 1])
     mine, theirs = one.line.source, other.line.source
     if (
         mine.end_s > mine.start_s
@@ -68,42 +114,34 @@ def _is_before(one: _Place, other: _Place) -> bool:
     ):
         middle = (mine.end_s - mine.start_s + theirs.end_s - theirs.start_s) / 8
         return mine.start_s + middle < theirs.start_s
-    return one.line.modality == other.line.modality and one.number < other.number
+    return mine.modality == theirs.modality and int(mine.line[1:] or 0) < int(theirs.line[1:] or 0)
 
 
-def _locate(case: Case, words: Sequence[Word]) -> _Place | None:
-    """The line, and the part of it where one stands out, that carries most of the words."""
-    weights = [_weight(word) for word in words]
-    total = sum(weights)
-    if not total:
-        return None
-    lines = sorted(
-        (*case.cited, *case.others), key=lambda line: (line.modality, int(line.source.line[1:] or 0))
-    )
-    places = []
-    for number, line in enumerate(lines):
-        scores = [
-            sum(weight * _told(word, line, span) for word, weight in zip(words, weights, strict=True)) / total
-            for span in parts(line.source.text)
-        ]
-        whole = (
-            sum(weight * _told(word, line, None) for word, weight in zip(words, weights, strict=True)) / total
+def _fit(words: Sequence[Word], place: _Place) -> float:
+    """The share of the words that a part of a line carries."""
+    got = total = 0.0
+    for word in words:
+        weight = _weight(word)
+        if not weight:
+            continue
+        total += weight
+        got += weight * _told(word, place)
+    return got / total if total else 0.0
+
+
+def _told(word: Word, place: _Place) -> float:
+    """How far a part of a line tells of a word, or of one defined alike."""
+    score = carried(word, place.line.source.text, place.span)
+    if score < SURE:
+        score = max(
+            (
+                min(SURE, HINT * relatedness(word.lemma, word.pos, other.lemma, other.pos))
+                for other in place.line.sentence.words
+                if place.span[0] <= other.place < place.span[1]
+            ),
+            default=score,
         )
-        best = max(range(len(scores)), key=lambda part: scores[part])
-        stands_out = all(scores[best] > score + BETTER for part, score in enumerate(scores) if part != best)
-        places.append(_Place(line, number, best if stands_out else None, whole))
-    places.sort(key=lambda place: -place.score)
-    if not places or places[0].score < ENOUGH:
-        return None
-    if len(places) > 1 and places[1].score > places[0].score - BETTER:
-        return None
-    return places[0]
-
-
-def _told(word: Word, line: Line, span: tuple[int, int] | None) -> float:
-    """How far a line tells of a word; what only reminds of it does not place it."""
-    score = carried(word, line.source.text, span)
-    return score if score >= SURE else 0.0
+    return score
 
 
 def _weight(word: Word) -> float:
@@ -113,7 +151,7 @@ def _weight(word: Word) -> float:
         return 0.3 if word.pos == "v" and word.phrases else 0.0
     if word.pos == "v" or (word.pos == "n" and meaning(word.lemma, "n").kind in _DOINGS):
         return 1.0
-    return 0.4 * WEIGHTS[kind]
+    return 0.8 * WEIGHTS[kind]
 
 
 @functools.lru_cache(maxsize=1024)
@@ -165,10 +203,20 @@ def sequels(text: str) -> tuple[Sequel, ...]:
             if comma is None:
                 continue
             left, right = _words(sentence, comma, len(forms)), _words(sentence, at + 1, comma)
+        if form in (*_BEFORE, *_AFTER) and not _opens_doing(sentence, at):
+            continue
         if not left or not right or (form != "followed_by" and not (_tells(left) and _tells(right))):
             continue
         found.append(Sequel(right, left) if form in _AFTER else Sequel(left, right))
     return tuple(found)
+
+
+def _opens_doing(sentence: Sentence, at: int) -> bool:
+    """Whether what stands after an order word happens: not in `after dark`, `after breakfast`."""
+    following = [word for word in sentence.words if word.place > at][:3]
+    if any(tag in ("SC", "BE", "HAVE", "PRP") for tag in sentence.tags[at : at + 4]):
+        return True
+    return _tells(following) and bool(following) and (len(following) > 1 or following[0].place > at + 1)
 
 
 def _tells(words: Sequence[Word]) -> bool:

@@ -33,6 +33,7 @@ class ProblemKind(StrEnum):
     RELATION = "relation"
     SOUND_AS_SIGHT = "sound_as_sight"
     WRONG_CITATION = "wrong_citation"
+    ENTAILMENT = "entailment"
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,14 @@ AMBIGUOUS = frozenset(
     )
 )
 """Verbs that also tell of other doings."""
+ROLES = frozenset(
+    listing(
+        "speaker narrator voice commentator announcer presenter host instructor reviewer interviewer "
+        "reporter anchor newsreader singer audience viewer listener announcement narration commentary "
+        "speech words someone tutorial"
+    )
+)
+"""Who speaks or listens where there is speech; who it is, is checked apart."""
 _SURE_OPENERS = ("that", "whether", "why", ":")
 REACH = 6
 """How far after the verb `that` or `to` may stand."""

@@ -21,6 +21,9 @@ _CLAUSAL = frozenset(
     )
 )
 _PARTICLES = ("up", "down", "off", "out", "away", "back", "over")
+_NAMING = ("with", "to", "amid", "amidst", "over", "beneath")
+"""`with squeaking audible`: what follows names a doing and has no doer before it."""
+_PERCEIVING = frozenset(listing("hear see watch catch leave show"))
 _LIVING = ("noun.person", "noun.animal", "noun.group")
 
 
@@ -42,7 +45,7 @@ class Roles:
             self._subject(number, event)
             self._objects(number, event)
         for number, event in enumerate(self._events):
-            if not event.subjects and not event.is_finite:
+            if not event.subjects and not event.is_finite and self._forms[event.start - 1] not in _NAMING:
                 self._subject_of_fronted(number, event)
         for number, event in enumerate(self._events):
             self._voice(number, event)
@@ -167,10 +170,31 @@ class Roles:
         elif own := self._after_subordinator(event):
             event.subjects = self._with_coordinates(own)
         elif previous is not None:
+            before = self._before_inserted(event)
             finite = next(
-                (one for one in reversed(self._events[:number]) if one.is_finite and one.subjects), previous
+                (
+                    one
+                    for one in reversed(self._events[:number])
+                    if one.is_finite and one.subjects and one.end <= before
+                ),
+                previous,
             )
             event.subjects = list(finite.subjects)
+
+    def _before_inserted(self, event: Event) -> int:
+        """`he nods and, when she asks, says no`: what comes before a clause between marks."""
+        mark = event.start - 1
+        while mark > 0 and self._tags[mark] == "R":
+            mark -= 1
+        if self._tags[mark] != "PUN":
+            return event.start
+        pairs = zip(self._tags[:mark], self._tags[1:mark], self._forms[1:mark], strict=False)
+        opened = [
+            at
+            for at, (one, two, form) in enumerate(pairs, 1)
+            if (one, two) == ("PUN", "SC") and form != "that"
+        ]
+        return opened[-1] if opened else event.start
 
     def _antecedent(self, event: Event) -> list[int]:
         """What `who` stands for: the last mention, or the last living one for `who`."""
@@ -236,6 +260,8 @@ class Roles:
 
     def _subject_of_participle(self, event: Event, near: list[int], previous: Event | None) -> list[int]:
         before = event.start - 1
+        if before >= 0 and self._tags[event.start] == "VBG" and self._forms[before] in _NAMING:
+            return []
         if before >= 0 and (
             self._forms[before] == "of"
             or (
@@ -252,7 +278,16 @@ class Roles:
             is_done_to = self._tags[event.place] == "VBD"
             while outer >= 0 and not is_done_to and not self._is_living(chosen) and self._is_living(outer):
                 chosen = outer
-            return self._with_coordinates([chosen])
+            beside = self._mentions[chosen].prep in ("with", "in", "of", "on")
+            outer_ones = self._with_outer([chosen])[1:2] if beside and not is_done_to else []
+            return [*self._with_coordinates([chosen]), *outer_ones]
+        if (
+            previous is not None
+            and previous.end == event.start
+            and previous.verb in _PERCEIVING
+            and (previous.subjects or previous.objects)
+        ):
+            return list(previous.objects or previous.subjects)
         if previous is not None and (
             before < 0
             or self._tags[before] in ("PUN", "CC", "SC", "IN", "TO", "R", "NEG")
@@ -328,11 +363,7 @@ class Roles:
             event.subjects = self._with_coordinates((living or agents)[:1])
         if number and self._is_undone(self._events[number - 1], event):
             event.negated = not event.negated
-        if (
-            event.negated is False
-            and event.start > 0
-            and self._forms[event.start - 1] in ("without", "never")
-        ):
+        if event.start > 0 and self._forms[event.start - 1] in ("without", "never"):
             event.negated = True
         event.negated ^= any(self._mentions[at].negated for at in (*event.subjects, *event.objects))
 

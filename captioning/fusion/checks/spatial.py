@@ -11,7 +11,7 @@ from captioning.fusion.checks.problems import Problem, ProblemKind
 from captioning.fusion.checks.sentence import Mention, Sentence
 from captioning.fusion.lexicon.likeness import opposed
 
-OPPOSITE = 0.75
+OPPOSITE = 0.8
 
 
 def wrong_relations(case: Case) -> Iterator[Problem]:

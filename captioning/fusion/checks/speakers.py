@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from captioning.fusion.checks.case import Case, Line
+from captioning.fusion.checks.labels import label, mislabelled
 from captioning.fusion.checks.matching import Match, same_thing
 from captioning.fusion.checks.problems import Problem, ProblemKind
 from captioning.fusion.checks.reports import SAYING
@@ -14,10 +14,9 @@ from captioning.fusion.lexicon.likeness import opposed
 from captioning.fusion.lexicon.wordlists import listing
 from captioning.records import Modality
 
-OTHER_SPEAKER = 0.7
+OTHER_SPEAKER = 0.8
 _VOICES = ("voice", "speech", "tone", "narration", "commentary", "accent")
 _GENDERS = ("male", "female", "man", "woman", "boy", "girl", "child", "adult")
-_LABEL = re.compile(r"^\s*[\[(]?\s*([A-Za-z][\w .']{0,30}?)\s*[\])]?\s*:\s")
 VOCAL = frozenset(
     listing("gasp sigh laugh giggle chuckle scream shriek cry sing hum groan moan cheer cough sob whoop")
 )
@@ -26,7 +25,10 @@ _ANYONE = frozenset(listing("someone somebody speaker voice narrator person they
 
 
 def wrong_speakers(case: Case) -> Iterator[Problem]:
-    """Reports by somebody other than the cited lines' speakers."""
+    """Reports by somebody other than the speakers whom labels, voices or turns name."""
+    if any(label(line.source.text) for line in case.cited if line.modality is Modality.SPEECH):
+        yield from mislabelled(case)
+        return
     known = _turn(case) or [name for line in case.cited for name in speakers(line)]
     known = known or [name for line in case.cited for name in speakers(line, VOCAL)]
     if not known:
@@ -36,9 +38,8 @@ def wrong_speakers(case: Case) -> Iterator[Problem]:
             names = _names(case.claim.mentions[at], case)
             others = [name for name in names if not any(_may_be(name, other) for other in known)]
             if any(opposed(name, other) for name in others for other in known):
-                yield Problem(
-                    ProblemKind.WRONG_SPEAKER, f"{names[0]} against {', '.join(known)}", OTHER_SPEAKER
-                )
+                detail = f"{names[0]} against {', '.join(known)}"
+                yield Problem(ProblemKind.WRONG_SPEAKER, detail, OTHER_SPEAKER)
 
 
 def _turn(case: Case) -> list[str]:
@@ -70,8 +71,8 @@ def speakers(line: Line, verbs: frozenset[str] = SAYING) -> list[str]:
     """Whom a line shows or hears speaking: subjects of saying, owners of voices, labels of speech."""
     sentence = line.sentence
     if line.modality.letter == "S":
-        label = _LABEL.match(line.source.text)
-        return [label.group(1).lower().split()[-1]] if label else []
+        named = label(line.source.text)
+        return [named.head] if named is not None else []
     found = []
     for event in sentence.events:
         if verbs.intersection(event.names):

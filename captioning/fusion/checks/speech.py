@@ -9,6 +9,8 @@ from captioning.fusion.checks.problems import Problem, ProblemKind
 from captioning.fusion.checks.topics import Topic
 
 INVENTED = 0.6
+LEAST = 0.8
+"""Reports of less than a verb tell too little."""
 MOSTLY = 0.45
 """A report less of which than this share is carried counts as invented."""
 _WEIGHTS = {"n": 1.0, "v": 0.8, "a": 0.8, "r": 0.3}
@@ -24,7 +26,7 @@ def invented_reports(case: Case) -> Iterator[Problem]:
             if support.word.place in report.places - later and support.topic is not Topic.FRAME
         ]
         total = sum(_WEIGHTS[support.word.pos] for support in said)
-        if total < 1.0:
+        if total < LEAST:
             continue
         carried = sum(
             _WEIGHTS[support.word.pos] * max(support.score, 0.6 * support.elsewhere) for support in said

@@ -18,6 +18,8 @@ _DIGITS = re.compile(r"\d")
 _ENDS = (".", "!", "?", ":", ";")
 COLOUR_FIRST = 3.0
 """Colour words are adjectives so much more often than nouns."""
+COMPARED = 0.3
+"""An owner is no comparative of own."""
 _PARTICIPLE_AS_ADJECTIVE = -0.8
 
 
@@ -85,6 +87,8 @@ def _open(low: str) -> list[tuple[str, float]]:
             continue
         senses = wordnet().senses(base, pos)
         weight = sum(count for _, count in senses) + 0.6 * len(senses)
+        if pos == "a" and base != low and wordnet().senses(low, "n"):
+            weight = min(weight, COMPARED)
         for name in _forms(low, base, pos):
             weights[name] = max(weights.get(name, 0.0), weight)
     if low in colours():

@@ -1,4 +1,4 @@
-"""What kind of thing a word speaks of, and how much a claim loses when no source has it."""
+"""What kind of thing a word speaks of, and how much of a text lies in it."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ class Topic(StrEnum):
 
 WEIGHTS: dict[Topic, float] = {
     Topic.FRAME: 0.0,
-    Topic.NAME: 0.75,
+    Topic.NAME: 0.8,
     Topic.COLOUR: 0.8,
-    Topic.EMOTION: 0.75,
+    Topic.EMOTION: 0.8,
     Topic.RELATION: 0.8,
-    Topic.PERSON: 0.55,
+    Topic.PERSON: 0.6,
     Topic.THING: 0.6,
     Topic.UNKNOWN: 0.4,
     Topic.PLACE: 0.6,
     Topic.HAPPENING: 0.25,
     Topic.IDEA: 0.15,
-    Topic.DOING: 0.24,
+    Topic.DOING: 0.25,
     Topic.TELLING: 0.15,
-    Topic.STATE: 0.12,
+    Topic.STATE: 0.15,
     Topic.QUALITY: 0.15,
     Topic.MANNER: 0.15,
 }
-"""Share of the claim's support that an unsupported word takes; see docs/fusion.md."""
+"""How much of what a text says lies in a word of a topic."""
 
 _NOUNS = {
     "noun.person": Topic.PERSON,
@@ -75,7 +75,7 @@ _VERBS = {
     "verb.perception": Topic.TELLING,
     "verb.stative": Topic.STATE,
     "verb.change": Topic.STATE,
-    "verb.emotion": Topic.EMOTION,
+    "verb.emotion": Topic.TELLING,
 }
 
 
@@ -89,7 +89,7 @@ def topic(lemma: str, pos: Pos, is_name: bool) -> Topic:
         return Topic.COLOUR
     if lemma in words("frame") or lemma in VAGUE or lemma in CLOSED:
         return Topic.FRAME
-    if lemma in words("emotions"):
+    if lemma in words("emotions") or (pos in "ar" and _tells_feeling(lemma)):
         return Topic.EMOTION
     if lemma in words("relations") and pos == "n":
         return Topic.RELATION
@@ -100,6 +100,14 @@ def topic(lemma: str, pos: Pos, is_name: bool) -> Topic:
     if pos == "v":
         return _VERBS.get(kind, Topic.DOING)
     return Topic.QUALITY if pos == "a" else Topic.MANNER
+
+
+def _tells_feeling(lemma: str) -> bool:
+    """Whether most of the nouns that an adjective goes with are feelings: despondent, jubilant."""
+    known = wordnet()
+    kinds = [known.lexfile(synset) for _, synset in known.related(lemma)]
+    nouns = [kind for kind in kinds if kind.startswith("noun.")]
+    return 2 * nouns.count("noun.feeling") > len(nouns)
 
 
 def _noun(lemma: str, kind: str) -> Topic:

@@ -12,12 +12,6 @@ from captioning.fusion.lexicon.wordnet import wordnet
 _VERBS = ("VB", "VBZ", "VBD", "VBG")
 _AUXILIARIES = ("BE", "HAVE", "DO", "MD")
 _INNER = ("NEG", "R")
-LIGHT = frozenset(
-    listing(
-        "start begin continue keep try attempt seem appear manage happen go come finish help let make want"
-    )
-)
-"""`starts to burn` tells of burning."""
 UNDOING = {
     **dict.fromkeys(listing("fail refuse decline forget neglect omit"), "TO"),
     **dict.fromkeys(listing("stop cease avoid quit"), "VBG"),

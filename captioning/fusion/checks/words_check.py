@@ -7,73 +7,59 @@ from collections.abc import Iterator
 from captioning.fusion.checks.case import Case, Line, WordSupport
 from captioning.fusion.checks.matching import Match, same_thing
 from captioning.fusion.checks.problems import Problem, ProblemKind
-from captioning.fusion.checks.sentence import Event
+from captioning.fusion.checks.reports import ROLES
+from captioning.fusion.checks.sentence import Event, Word
 from captioning.fusion.checks.topics import WEIGHTS, Topic
-from captioning.fusion.lexicon.likeness import opposed
+from captioning.fusion.lexicon.likeness import likeness, opposed
 from captioning.fusion.lexicon.meaning import meaning
+from captioning.fusion.lexicon.relatedness import relatedness
 from captioning.fusion.lexicon.wordlists import listing, speech_acts, words
-from captioning.fusion.lexicon.wordnet import wordnet
 from captioning.records import Modality
 
-ENOUGH = 0.4
-"""Support below this counts as none."""
+DECISIVE, STRONG, MEDIUM, WEAK, SLIGHT = 0.7, 0.55, 0.3, 0.05, 0.01
+"""Shares of a claim's support: one of the first two is enough to fail it; see docs/fusion.md."""
+LOSS: dict[Topic, float] = {
+    Topic.COLOUR: DECISIVE,
+    Topic.EMOTION: DECISIVE,
+    Topic.RELATION: DECISIVE,
+    Topic.NAME: STRONG,
+    Topic.THING: STRONG,
+    Topic.PLACE: STRONG,
+    Topic.PERSON: MEDIUM,
+    Topic.UNKNOWN: MEDIUM,
+    Topic.HAPPENING: WEAK,
+    Topic.QUALITY: SLIGHT,
+    Topic.DOING: SLIGHT,
+    Topic.STATE: SLIGHT,
+    Topic.TELLING: SLIGHT,
+    Topic.IDEA: SLIGHT,
+    Topic.MANNER: SLIGHT,
+    Topic.FRAME: 0.0,
+}
+"""What a claim loses by a word of a topic that no cited line has. Doings and qualities are put in other words
+too often to tell anything."""
+REPORTED = {"n": MEDIUM, "v": SLIGHT, "a": SLIGHT}
+"""The same for words that somebody is reported to say, by part of speech."""
+KNOWN = 0.75
+"""What is left of the loss where a line of the clip has it that is not cited."""
+STRANGE = 0.3
+"""A claim of whose weight the lines carry less than this tells of something else."""
+HINT = 2.0
+"""Words whose definitions agree by one over this are taken for the same."""
 SURE = 0.75
-OPPOSED = 0.8
-REPORTED = {"n": 0.22, "v": 0.2, "a": 0.2}
-"""Weight of words that somebody is reported to say, by part of speech."""
 MODIFIER = 0.35
-"""What is left of the weight of a noun that only says which (street musician)."""
-ADDED = 1.15
-"""More for a thing that `and` adds to one which the lines have."""
-SHORT = 8
-"""A claim of fewer words loses more by each doing, at most by half."""
-GENERAL_VERB = 0.4
-SENSES = 12
-"""Verbs of so many senses (take, work) say little; what is left of their weight."""
-KNOWN = 0.25
-"""What is left of the weight of a thing or person that a line which is not cited tells of."""
-KNOWN_DOER = 0.6
-"""The same where it does something."""
-GENDER = 0.35
-"""A man where the lines have a person of no known gender."""
-ANOTHER_NAME = 0.4
-"""A potter where the lines have somebody."""
+"""What is left of the loss by a noun that only says which (street musician)."""
 UNKNOWN_SPEAKER = 0.6
 LISTENER = 0.2
-ROLES = frozenset(
-    listing(
-        "speaker narrator voice commentator announcer presenter host instructor reviewer interviewer "
-        "reporter anchor newsreader singer audience viewer listener announcement narration commentary "
-        "speech words someone tutorial"
-    )
-)
-"""Who speaks or listens where there is speech; who it is, is checked apart."""
-GENDERED = frozenset(listing("man woman boy girl guy lady male female child kid"))
-NAMELESS = frozenset(
-    listing(
-        "companion participant visitor customer passer-by bystander onlooker guest individual figure "
-        "member operator user newcomer pedestrian stranger occupant contestant performer character "
-        "subject protagonist"
-    )
-)
+"""What is left of the loss by one who speaks or is spoken to."""
 ANYBODY = frozenset(
     listing(
         "man woman boy girl person people teenager child kid player he she they someone somebody hand "
         "finger guy lady another him her them youth"
     )
 )
-_BETRAYING = (Topic.NAME, Topic.COLOUR, Topic.EMOTION)
-_REFERENTS = (
-    Topic.RELATION,
-    Topic.THING,
-    Topic.PERSON,
-    Topic.PLACE,
-    Topic.NAME,
-    Topic.IDEA,
-    Topic.HAPPENING,
-    Topic.DOING,
-    Topic.STATE,
-)
+_BETRAYING = (Topic.NAME, Topic.COLOUR, Topic.EMOTION, Topic.RELATION)
+"""Topics of which one word is never said for another."""
 _NEGATIVE = frozenset(listing("not no never nobody nothing none without neither"))
 _PLACES = listing("in at on through along across near inside into by beside to over")
 _KINDS = {
@@ -90,66 +76,69 @@ _KINDS = {
 def unsupported_words(case: Case) -> Iterator[Problem]:
     """A problem for each word that the cited lines do not carry, by what it speaks of."""
     telling = _telling(case)
-    doers = {case.claim.mentions[at].place for event in case.claim.events for at in event.subjects}
     for support in case.words:
         other = _opposite(case, support)
         if other:
-            yield Problem(ProblemKind.CONTRADICTION, f"{support.word.form} against {other}", OPPOSED)
+            yield Problem(ProblemKind.CONTRADICTION, f"{support.word.form} against {other}", DECISIVE)
             continue
         if support.score >= 0.9 or support.topic is Topic.FRAME or _is_act(case, support):
             continue
-        weight = _weight(case, support)
-        if support.word.place in telling:
-            weight *= telling[support.word.place]
-        elif support.elsewhere >= 0.9 and support.topic in _REFERENTS and not support.reported:
-            weight *= KNOWN_DOER if support.word.place in doers else KNOWN
-        elif support.topic is Topic.PERSON:
-            if _is_owned(case, support):
-                weight = max(weight, WEIGHTS[Topic.RELATION] * (1.0 - support.score))
-            else:
-                weight *= _unnamed(case, support)
-        if support.reported and support.topic not in _BETRAYING and support.word.place not in telling:
-            least = REPORTED.get(support.word.pos, 0.0) * (1.0 - support.score)
-            weight = least * (KNOWN if support.elsewhere >= 0.9 else 1.0)
+        weight = _loss(case, support) * telling.get(support.word.place, 1.0)
+        if weight > SLIGHT and support.topic not in _BETRAYING:
+            weight *= 1.0 - max(support.score, _hint(case, support.word))
+        elif support.topic is not Topic.RELATION:
+            weight *= 1.0 - support.score
         if weight > 0:
             yield Problem(_kind(case, support), f"no cited line has {support.word.form!r}", weight)
 
 
-def _weight(case: Case, support: WordSupport) -> float:
-    """The weight of a word before what is known of speakers and other lines."""
-    weight = WEIGHTS[support.topic]
-    if (
-        support.word.pos == "n"
-        and support.topic in (Topic.THING, Topic.PLACE, Topic.PERSON)
-        and _is_known_head(case, support)
-    ):
-        weight *= MODIFIER
-    if support.topic is Topic.THING and _is_added(case, support):
-        return min(weight * ADDED, 0.9) if support.score < 0.75 else weight * (1.0 - support.score)
-    if support.topic in (Topic.DOING, Topic.STATE) and support.word.pos == "v":
-        num_words = sum(other.topic is not Topic.FRAME for other in case.words)
-        weight *= 1.0 + 0.5 * max(0, SHORT - num_words) / SHORT
-        if len(wordnet().senses(support.word.lemma, "v")) >= SENSES:
-            weight *= GENERAL_VERB
-    return weight * (1.0 if support.score < ENOUGH else 1.0 - support.score)
+def strangers(case: Case) -> Iterator[Problem]:
+    """A problem where the lines of the clip carry next to nothing of a claim, whatever its words speak of."""
+    telling = _telling(case)
+    words = [support for support in case.words if telling.get(support.word.place, 1.0)] or case.words
+    total = sum(WEIGHTS[support.topic] for support in words)
+    if not total:
+        yield Problem(ProblemKind.UNSUPPORTED_WORD, "it states nothing", 1.0)
+        return
+    known = sum(WEIGHTS[support.topic] * max(support.score, support.elsewhere) for support in words)
+    if known < STRANGE * total or not any(support.score for support in words):
+        yield Problem(ProblemKind.UNSUPPORTED_WORD, "the lines have next to nothing of it", DECISIVE)
+
+
+def _loss(case: Case, support: WordSupport) -> float:
+    """What a claim loses by a word if nothing hints at it."""
+    loss = LOSS[support.topic]
+    if support.reported and support.topic not in _BETRAYING:
+        loss = REPORTED.get(support.word.pos, 0.0)
+    elif support.topic is Topic.PERSON and (_is_owned(case, support) or _may_be_unnamed(case, support)):
+        loss = WEAK
+    elif support.word.pos == "n" and _is_known_head(case, support):
+        loss *= MODIFIER
+    return loss * KNOWN if support.elsewhere >= 0.9 else loss
+
+
+def _hint(case: Case, word: Word) -> float:
+    """How far a word's like in the lines, or one of nearly the same definition, carries it. What the claim
+    names too is not meant twice: in `elephants and zebras` the lines' elephants carry no zebra."""
+    others = [support.word for support in case.words if support.word.place != word.place]
+    taken = {name for other in others for name in (other.lemma, *other.phrases)}
+    best = 0.0
+    for line in case.cited:
+        for other in line.sentence.words:
+            if other.lemma in taken:
+                continue
+            best = max(
+                best,
+                likeness(word.lemma, word.pos, other.lemma, other.pos),
+                HINT * relatedness(word.lemma, word.pos, other.lemma, other.pos),
+            )
+    return min(1.0, best)
 
 
 def _is_known_head(case: Case, support: WordSupport) -> bool:
     """Whether the word stands before a noun that the lines have."""
     mention = next((m for m in case.claim.mentions if m.start <= support.word.place < m.place), None)
     return mention is not None and any(s.word.place == mention.place and s.score >= SURE for s in case.words)
-
-
-def _is_added(case: Case, support: WordSupport) -> bool:
-    """Whether `and` joins the word to things that the lines have, or the other way round."""
-    mentions = case.claim.mentions
-    here = next((at for at, mention in enumerate(mentions) if mention.place == support.word.place), None)
-    if here is None:
-        return False
-    joined = {at for at, mention in enumerate(mentions) if mention.coordinate == here}
-    joined |= {mentions[here].coordinate} - {-1}
-    places = {mentions[at].place for at in joined}
-    return any(other.word.place in places and other.score >= 0.9 for other in case.words)
 
 
 def _telling(case: Case) -> dict[int, float]:
@@ -185,23 +174,17 @@ def _is_owned(case: Case, support: WordSupport) -> bool:
     )
 
 
-def _unnamed(case: Case, support: WordSupport) -> float:
-    """What is left of the weight of a person whom the lines may know without that name."""
+def _may_be_unnamed(case: Case, support: WordSupport) -> bool:
+    """Whether the lines may know a person without that name: a potter who is `someone` there."""
     named = {mention.head for mention in case.claim.mentions if mention.place != support.word.place}
-    for line in case.cited:
-        for mention in line.sentence.mentions:
-            head = mention.head
-            if head in named or opposed(support.word.lemma, head):
-                continue
-            if support.word.lemma in GENDERED | NAMELESS and (
-                head in ANYBODY or meaning(head, "n").kind == "noun.person"
-            ):
-                return GENDER
-            if head in ANYBODY or (
-                meaning(head, "n").kind == "noun.person" and head not in words("relations")
-            ):
-                return ANOTHER_NAME
-    return 1.0
+    return any(
+        mention.head not in named
+        and not opposed(support.word.lemma, mention.head)
+        and mention.head not in words("relations")
+        and (mention.head in ANYBODY or meaning(mention.head, "n").kind == "noun.person")
+        for line in case.cited
+        for mention in line.sentence.mentions
+    )
 
 
 def _is_act(case: Case, support: WordSupport) -> bool:
@@ -240,9 +223,18 @@ def _opposite(case: Case, support: WordSupport) -> str:
                 word not in ours
                 and any(opposed(name, word) for name in names)
                 and _same_doer(case, event, line, word)
+                and _are_comparable(support, line, word)
             ):
                 return word
     return ""
+
+
+def _are_comparable(support: WordSupport, line: Line, other: str) -> bool:
+    """Whether two words are not a noun and a verb: the lead goat, they follow."""
+    kinds = {word.pos for word in line.sentence.words if other in (word.lemma, word.form, *word.phrases)}
+    if not kinds:
+        return True
+    return {support.word.pos, *kinds} != {"n", "v"}
 
 
 def _same_doer(case: Case, event: Event | None, line: Line, word: str) -> bool:

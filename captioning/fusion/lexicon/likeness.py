@@ -27,7 +27,7 @@ NARROW = 4
 """A term with so few others below it; those are much alike."""
 
 
-@functools.lru_cache(maxsize=65536)
+@functools.lru_cache(maxsize=32768)
 def likeness(claim: str, claim_pos: Pos, source: str, source_pos: Pos) -> float:
     """0..1: 1 for the same or a synonym, less for what only suggests it. Not symmetrical: dog carries
     animal, animal does not carry dog."""
@@ -74,7 +74,7 @@ def _adjective(lemma: str, pos: Pos) -> tuple[str, Pos]:
     return lemma, pos
 
 
-@functools.lru_cache(maxsize=65536)
+@functools.lru_cache(maxsize=32768)
 def identity(claim: str, source: str) -> float:
     """Likeness of two nouns as names of the same thing: what only suggests it does not count."""
     return 0.0 if claim in evidence().get(source, ()) else likeness(claim, "n", source, "n")
@@ -154,7 +154,7 @@ def _above_all(synsets: frozenset[int]) -> frozenset[int]:
     return frozenset(parent for synset in synsets for parent in known.hypernyms(synset))
 
 
-@functools.lru_cache(maxsize=65536)
+@functools.lru_cache(maxsize=32768)
 def opposed(one: str, other: str) -> bool:
     """Whether the words exclude each other when said of the same thing (WordNet's antonyms, our list)."""
     if other in opposites().get(one, ()):

@@ -45,7 +45,10 @@ class WordNet:
         self._sense_links = {name: _Lists(senses, name) for name in ("antonyms", "related")}
         self._pos = _numbers(synsets, "pos")
         self._lexfile = _numbers(synsets, "lexfile")
-        self._num_below: npt.NDArray[np.int64] | None = None
+        self._rarity: npt.NDArray[np.float64] | None = None
+        self._members: npt.NDArray[np.int32] | None = None
+        self._below: npt.NDArray[np.int32] | None = None
+        self._first_member = self._first_below = np.zeros(0, np.int64)
         self._synset_links = {
             name: _Lists(synsets, name) for name in ("hypernyms", "similar", "entailed", "gloss")
         }
@@ -74,9 +77,7 @@ class WordNet:
 
     def num_below(self, synset: int) -> int:
         """How many direct hyponyms a synset has."""
-        if self._num_below is None:
-            self._num_below = np.bincount(self._synset_links["hypernyms"].values, minlength=len(self._pos))
-        return int(self._num_below[synset])
+        return len(self.hyponyms(synset))
 
     def similar(self, synset: int) -> tuple[int, ...]:
         """Adjectives of a cluster; verbs of a group."""
@@ -89,6 +90,35 @@ class WordNet:
     def gloss(self, synset: int) -> tuple[str, ...]:
         """Telling words of the definition."""
         return tuple(self._words[row] for row in self._synset_links["gloss"].of(synset))
+
+    def gloss_rows(self, synset: int) -> list[tuple[int, float]]:
+        """(Row of the table of words, rarity) of the telling words of the definition."""
+        if self._rarity is None:
+            uses = np.bincount(self._synset_links["gloss"].values, minlength=len(self._words))
+            self._rarity = np.log(40_000 / (uses + 3))
+        return [(row, float(self._rarity[row])) for row in self._synset_links["gloss"].of(synset)]
+
+    def members(self, synset: int) -> tuple[int, ...]:
+        """Rows of the table of words of the synonyms."""
+        if self._members is None:
+            members = np.argsort(self._sense_synset, kind="stable").astype(np.int32)
+            ordered = self._sense_synset[members]
+            self._first_member = np.searchsorted(ordered, np.arange(len(self._pos) + 1))
+            # Last, as other threads take it for the sign that all is there.
+            self._members = members
+        places = self._members[self._first_member[synset] : self._first_member[synset + 1]]
+        return tuple(self._sense_word[places].tolist())
+
+    def hyponyms(self, synset: int) -> tuple[int, ...]:
+        """Direct hyponyms."""
+        if self._below is None:
+            links = self._synset_links["hypernyms"]
+            children = np.repeat(np.arange(len(self._pos), dtype=np.int32), links.lengths())
+            order = np.argsort(links.values, kind="stable")
+            self._first_below = np.searchsorted(links.values[order], np.arange(len(self._pos) + 1))
+            # Last, as other threads take it for the sign that all is there.
+            self._below = children[order]
+        return tuple(self._below[self._first_below[synset] : self._first_below[synset + 1]].tolist())
 
     def antonyms(self, word: str, pos: Pos) -> frozenset[str]:
         """Lemmas that are direct antonyms of a sense of the word."""
@@ -129,6 +159,10 @@ class _Lists:
         column = table[name].chunk(0)
         self._offsets = column.offsets.to_numpy()
         self.values = column.values.to_numpy()
+
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """How many values each row has."""
+        return np.asarray(np.diff(self._offsets), np.int64)
 
     def of(self, row: int) -> tuple[int, ...]:
         return tuple(self.values[self._offsets[row] : self._offsets[row + 1]].tolist())

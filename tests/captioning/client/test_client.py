@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from pydantic import ValidationError
 
-from benchmarks.scripted_server import MODEL, Asked, Say, ScriptedServer, Status, echo
+from benchmarks.scripted_server import MODEL, Act, Asked, Raw, Say, ScriptedServer, Status, echo
 from captioning.client.answers import Answer, Heard, Refused
 from captioning.client.client import Client
 from captioning.client.config import UrlsConfig
@@ -252,6 +253,33 @@ def test_a_key_is_sent_and_a_wrong_one_ends_the_run(monkeypatch: pytest.MonkeyPa
                 client.close()
 
 
+@pytest.mark.parametrize("key", ["sesame\n", " sesame\r\n"])
+def test_a_key_may_end_with_a_newline(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODEL_KEY", key)
+    with ScriptedServer(api_key="sesame") as server:
+        client = Client(UrlsConfig(urls=(server.url,), api_key_env="MODEL_KEY"), None)
+        try:
+            assert texts(client.ask(questions(1), "u")) == expected(1)
+        finally:
+            client.close()
+
+
+@pytest.mark.parametrize("key", ["se\nsame", "se\x7fsame", "sésame"])
+def test_a_key_that_no_header_can_hold_is_told_by_its_variable_alone(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODEL_KEY", key)
+    with pytest.raises(ServerConfigError, match="MODEL_KEY holds a character") as told:
+        Client(UrlsConfig(urls=("http://127.0.0.1:1/v1",), api_key_env="MODEL_KEY"), None)
+    assert "same" not in str(told.value)
+
+
+@pytest.mark.parametrize("url", ["http://host:99999/v1", "http://host:0/v1", "http://host:80a/v1"])
+def test_a_port_that_cannot_be_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="a port is a number from 1 to 65535"):
+        UrlsConfig(urls=(url,))
+
+
 def test_an_unknown_model_ends_the_run_and_the_known_ones_are_named(server: ScriptedServer) -> None:
     request = ChatRequest(Model("other", "1"), (Text("q"),), SamplingConfig())
     with client_of(server.url) as client, pytest.raises(ServerConfigError, match=f"'other'.*{MODEL}"):
@@ -310,3 +338,53 @@ def test_closing_ends_those_who_wait() -> None:
         with pytest.raises(Exception, match="closed"):
             list(client.ask(questions(3), "u"))
         closer.join()
+
+
+def refusing(message: str) -> Status:
+    return Status(400, message=message)
+
+
+def test_a_server_that_refuses_all_from_the_first_on_is_misconfigured() -> None:
+    long = "This model's maximum context length is 256 tokens. However, your request has 900 input tokens."
+    with (
+        ScriptedServer(lambda _: refusing(long)) as server,
+        client_of(server.url) as client,
+        pytest.raises(
+            ServerConfigError, match=r"first 20 requests.*length is 256.*max_model_len.*cliploom retry"
+        ),
+    ):
+        list(client.ask(questions(100), "u"))
+
+
+def test_refusals_after_an_answer_are_the_requests_own() -> None:
+    def script(asked: Asked) -> Act:
+        return echo(asked) if asked.texts == ["q3"] else refusing("no such picture")
+
+    with ScriptedServer(script) as server, client_of(server.url) as client:
+        assert texts(client.ask(questions(60), "u")).count("refused 400") == 59
+
+
+def test_a_server_that_wants_money_is_the_users_matter() -> None:
+    with (
+        ScriptedServer(lambda _: Status(402, message="insufficient credit")) as server,
+        client_of(server.url) as client,
+        pytest.raises(ServerConfigError, match=r"402: insufficient credit.*account"),
+    ):
+        list(client.ask(questions(1), "u"))
+
+
+def test_where_times_are_refused_the_text_is_asked_for_and_times_no_more() -> None:
+    formats: list[str] = []
+
+    def script(asked: Asked) -> Act:
+        formats.append(asked.body["response_format"])
+        if asked.body["response_format"] == "verbose_json":
+            return refusing(f"Currently do not support verbose_json for {MODEL}")
+        assert "timestamp_granularities[]" not in asked.body
+        return Raw(b'{"text": "spoken", "usage": {"type": "duration", "seconds": 1}}')
+
+    sounds = [TranscriptionRequest(NAMED, Sound(bytes([number]), "wav")) for number in range(6)]
+    with ScriptedServer(script) as server, client_of(server.url, max_in_flight=1) as client:
+        for sound in sounds:
+            assert list(client.ask([sound], "u")) == [Answer("spoken", True, 0, 0)]
+    assert formats == ["verbose_json", *["json"] * 6]

@@ -10,10 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.scripted_server import Act, Asked, Hang, HangUp, Raw, Say, ScriptedServer, Status, echo
+from benchmarks.scripted_server import (
+    MODEL,
+    Act,
+    Asked,
+    Hang,
+    HangUp,
+    Raw,
+    Say,
+    ScriptedServer,
+    Status,
+    echo,
+)
 from captioning.client.answers import Answer, Refused
 from captioning.client.breaker import FAULTS_TO_OPEN
 from captioning.client.limit import FIRST
+from captioning.client.requests import Model, Sound, TranscriptionRequest
 from captioning.client.responses import Responses
 from curation.base.stages import Retry
 from curation.base.storage import Storage
@@ -51,26 +63,101 @@ def test_a_fault_that_passes_is_overcome(name: str) -> None:
         assert server.asked.total() == 7
 
 
-@pytest.mark.parametrize("act", [Status(500), HangUp(), Raw(b"{")], ids=["500", "hung up", "malformed"])
-def test_a_request_that_always_fails_leaves_the_unit_pending_and_what_was_answered_kept(
-    act: Act, tmp_path: Path
-) -> None:
+ALWAYS: dict[str, tuple[Act, int]] = {
+    "500": (Status(500, message="list index out of range"), 500),
+    "hung up": (HangUp(), 502),
+    "malformed": (Raw(b"{"), 502),
+    "hangs": (Hang(), 504),
+}
+
+
+@pytest.mark.parametrize("how", ALWAYS)
+def test_a_request_that_always_fails_is_refused_where_others_are_answered(how: str) -> None:
+    act, status = ALWAYS[how]
+
     def script(asked: Asked) -> Act:
         return act if asked.texts[0] == "q3" else echo(asked)
 
-    responses = Responses(Storage(str(tmp_path)))
     with (
         ScriptedServer(script) as server,
-        client_of(server.url, responses=responses, max_tries=3) as client,
+        client_of(server.url, max_tries=3, timeout_s=0.3 if how == "hangs" else 30.0) as client,
     ):
-        answers = client.ask(questions(6), "u")
-        assert texts(next(answers) for _ in range(3)) == expected(3)
-        with pytest.raises(Retry, match="failed 3 times"):
-            next(answers)
-        assert sorted(server.asked.values()) == [1, 1, 1, 1, 1, 3]
-        server.script = echo
+        answers = list(client.ask(questions(6), "u"))
+        assert texts(iter(answers)) == [*expected(3), f"refused {status}", *expected(2, 4)]
+        assert isinstance(answers[3], Refused)
+        assert "it failed 3 times where other requests are answered, at last with" in answers[3].detail
+        # Five that were answered, the one that was not, and one to see whether the server works.
+        assert sorted(server.asked.values()) == [1, 1, 1, 1, 1, 1, 3]
+
+
+def test_a_request_that_always_fails_is_refused_when_it_is_all_that_is_left() -> None:
+    def script(asked: Asked) -> Act:
+        spoiled = asked.body["bytes"] == "4" if "bytes" in asked.body else asked.texts == ["q0"]
+        return Status(500) if spoiled else echo(asked)
+
+    sound = TranscriptionRequest(Model(MODEL, "1"), Sound(b"RIFF", "wav"))
+    for request in (question("q0"), sound):
+        with ScriptedServer(script) as server, client_of(server.url, max_tries=2) as client:
+            assert texts(client.ask([request], "u")) == ["refused 500"]
+
+
+def test_many_requests_that_always_fail_end_without_patience_running_out() -> None:
+    def script(asked: Asked) -> Act:
+        return echo(asked) if asked.texts[0] in ("Hello", "q0") else Status(500)
+
+    with ScriptedServer(script) as server, client_of(server.url, patience_s=6.0) as client:
+        assert texts(client.ask(questions(16), "u")) == ["answer to q0", *["refused 500"] * 15]
+
+
+def test_a_server_that_only_greets_leaves_the_unit_pending() -> None:
+    def script(asked: Asked) -> Act:
+        return echo(asked) if asked.texts == ["Hello"] else Status(500)
+
+    with (
+        ScriptedServer(script) as server,
+        client_of(server.url, patience_s=6.0, max_tries=2) as client,
+        pytest.raises(Retry, match="failed 2 times"),
+    ):
+        list(client.ask(questions(3), "u"))
+
+
+def test_a_server_that_fails_at_everything_refuses_nothing(tmp_path: Path) -> None:
+    responses = Responses(Storage(str(tmp_path)))
+    failing = True
+
+    def script(asked: Asked) -> Act:
+        return Status(500) if failing and asked.texts[0] not in ("q0", "q1") else echo(asked)
+
+    with (
+        ScriptedServer(script) as server,
+        client_of(server.url, responses=responses, max_tries=2, patience_s=2.0) as client,
+    ):
+        with pytest.raises(Retry, match=r"failed 2 times|no answer from a model server"):
+            list(client.ask(questions(6), "u"))
+        failing = False
         assert texts(client.ask(questions(6), "u")) == expected(6)
         assert set(server.answered.values()) == {1}
+
+
+def test_a_server_that_fails_at_everything_beside_one_that_works_costs_nobody_an_answer() -> None:
+    with (
+        ScriptedServer(lambda _: Status(500)) as broken,
+        ScriptedServer(latency_s=0.05, places=4) as good,
+        client_of(broken.url, good.url, max_tries=1, max_in_flight=4) as client,
+    ):
+        assert texts(client.ask(questions(60), "u")) == expected(60)
+        assert broken.asked.total() > 0
+
+
+def test_tries_add_up_over_the_unit_where_nothing_is_sent_again() -> None:
+    def script(asked: Asked) -> Act:
+        return Status(500) if asked.texts[0] == "q1" else echo(asked)
+
+    with ScriptedServer(script) as server, client_of(server.url, retry_share=0.0, max_tries=3) as client:
+        for _ in range(2):
+            with pytest.raises(Retry, match="may not be sent again"):
+                list(client.ask(questions(2), "u"))
+        assert texts(client.ask(questions(2), "u")) == ["answer to q0", "refused 500"]
 
 
 def test_a_server_that_hangs_is_left_after_the_timeout() -> None:
@@ -134,7 +221,7 @@ def test_without_a_share_nothing_is_sent_again() -> None:
     with (
         ScriptedServer(lambda _: Status(500)) as server,
         client_of(server.url, retry_share=0.0) as client,
-        pytest.raises(Retry, match="failed 1 times"),
+        pytest.raises(Retry, match="may not be sent again"),
     ):
         list(client.ask(questions(1), "u"))
     assert server.asked.total() == 1

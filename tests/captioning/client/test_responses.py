@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +20,7 @@ from captioning.client.answers import Answer, Heard
 from captioning.client.responses import Responses
 from captioning.client.unit_responses import MOST_FILES
 from curation.base.storage import Storage
+from curation.base.usage import Usage, take_usage
 from tests.captioning.client.talk import client_of, expected, questions, texts
 from tests.s3 import s3_server
 
@@ -91,6 +93,37 @@ def test_files_stay_few(tmp_path: Path) -> None:
         assert len(storage.list("responses")) <= MOST_FILES + 1
     again = Responses(storage).unit("u")
     assert [again.get(f"d{number}") for number in range(40)] == [answer(number) for number in range(40)]
+
+
+def test_of_two_answers_the_one_written_first_counts_whoever_tidies(tmp_path: Path) -> None:
+    for tidier in (0, 1):
+        storage = Storage(str(tmp_path / str(tidier)))
+        writers = [Responses(storage).unit("u") for _ in range(2)]
+        for number, writer in enumerate(writers):
+            assert writer.get("d") is None
+            writer.add("d", answer(number))
+        for writer in writers:
+            writer.flush()
+            time.sleep(0.005)  # files are named by the millisecond
+        for number in range(MOST_FILES):
+            writers[tidier].add(f"other {number}", answer(number))
+            writers[tidier].flush()
+        assert Responses(storage).unit("u").get("d") == answer(0)
+        writers[tidier].tidy()
+        assert len(storage.list("responses")) == 2
+        assert Responses(storage).unit("u").get("d") == answer(0)
+
+
+def test_what_servers_answered_a_thread_is_counted_for_it(tmp_path: Path) -> None:
+    with ScriptedServer() as server:
+        for answers in (5, 0):
+            with client_of(server.url, responses=Responses(Storage(str(tmp_path)))) as client:
+                take_usage()
+                with ThreadPoolExecutor(1) as other:
+                    asked = other.submit(lambda client=client: texts(client.ask(questions(2, 100), "v")))
+                    assert asked.result() == expected(2, 100)
+                assert texts(client.ask(questions(5), "u")) == expected(5)
+                assert take_usage() == Usage(answers, 7 * answers, 3 * answers)
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "bit", "other columns", "wrong types"])

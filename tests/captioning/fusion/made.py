@@ -20,10 +20,10 @@ def clip(clip_id: str = "clip", video_id: str = "video") -> Clip:
     """A clip of 8 s whose media are nowhere."""
     return Clip(
         clip_id=clip_id, plan_id=clip_id, video_id=video_id, shot_ids=("shot",), stream=0,
-        start_pts=0, end_pts=8000, time_base="1/1000", start_s=0.0, end_s=8.0, duration_s=8.0, num_frames=200,
-        fps=25.0, width_px=64, height_px=64, frame_times_s=(0.0,), keyframes=(0,), mode="exact",
-        video=MediaRef(form="mp4", sha256="0", size_bytes=0, path="", offset=0), audio=None, frames=(),
-        crop=None, other_forms=(), scores=(),
+        shot_starts_s=(0.0,), start_pts=0, end_pts=8000, time_base="1/1000", start_s=0.0, end_s=8.0,
+        duration_s=8.0, num_frames=200, fps=25.0, width_px=64, height_px=64, frame_times_s=(0.0,),
+        keyframes=(0,), mode="exact", audio=None, frames=(), crop=None, other_forms=(), scores=(),
+        video=MediaRef(form="mp4", sha256="0", size_bytes=0, path="", offset=0),
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from captioning.fusion.checks import checks_fingerprints
 from captioning.fusion.lexicon import wordlists
 from captioning.fusion.lexicon.inflection import lemma
 from captioning.fusion.lexicon.likeness import likeness, opposed
+from captioning.fusion.lexicon.relatedness import relatedness
 from captioning.fusion.lexicon.wordnet import FOLDER, Pos, wordnet
 
 
@@ -81,6 +82,13 @@ def test_support(claim: str, claim_pos: Pos, source: str, source_pos: Pos) -> No
 )
 def test_no_support(claim: str, source: str, pos: Pos) -> None:
     assert likeness(claim, pos, source, pos) < 0.4
+
+
+def test_definitions_bring_like_things_near() -> None:
+    assert relatedness("corkscrew", "n", "bottle", "n") > relatedness("corkscrew", "n", "meadow", "n")
+    assert relatedness("kayak", "n", "canoe", "n") > 0.5
+    assert relatedness("violin", "n", "carrot", "n") < 0.1
+    assert relatedness("qwrtz", "n", "boot", "n") == 0.0
 
 
 @pytest.mark.parametrize(

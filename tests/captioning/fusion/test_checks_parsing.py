@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from captioning.fusion.checks.labels import Label, label
 from captioning.fusion.checks.parsing import parse
 from captioning.fusion.checks.reports import reports
 from captioning.fusion.checks.sentence import Event, Sentence
@@ -33,6 +34,12 @@ def heads(sentence: Sentence, mentions: list[int]) -> list[str]:
         ("A waiter drops a tray and a guest picks up the glasses.", "pick", ["guest"], ["glass"]),
         ("The fence painted by the twins falls down.", "paint", ["twin"], ["fence"]),
         ("A girl films the parade with a phone.", "film", ["girl"], ["parade"]),
+        ("While the girl films on a phone, a clown juggles.", "film", ["girl"], []),
+        ("A juggler in black ducks under a rope.", "duck", ["juggler"], []),
+        ("With squeaking audible, a monk sweeps the yard.", "squeak", [], []),
+        ("The owner reports that the heart sounds good.", "report", ["owner"], []),
+        ("tailor pressing cloth, folding a sleeve", "press", ["tailor"], ["cloth"]),
+        ("He nods and, when she asks about the fare, says no.", "say", ["he"], []),
     ],
 )
 def test_roles(text: str, verb: str, subjects: list[str], objects: list[str]) -> None:
@@ -56,6 +63,28 @@ def test_roles(text: str, verb: str, subjects: list[str], objects: list[str]) ->
 )
 def test_negation(text: str, verb: str, negated: bool) -> None:
     assert event_of(parse(text), verb).negated is negated
+
+
+def test_a_measure_is_no_count() -> None:
+    (mention,) = parse("A three-masted ship").mentions
+    assert mention.number == Quantity(1, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "head", "words"),
+    [
+        ("Older man: Timber!", "man", {"older", "old", "man"}),
+        ("[child] again, again", "child", {"child"}),
+        ("Foreman over radio: Two more bolts.", "foreman", {"foreman", "radio"}),
+    ],
+)
+def test_labels_of_speech(text: str, head: str, words: set[str]) -> None:
+    assert label(text) == Label(head, frozenset(words))
+
+
+@pytest.mark.parametrize("text", ["12:30 is early", "Well, look: a hare", "No label here"])
+def test_no_labels(text: str) -> None:
+    assert label(text) is None
 
 
 def test_modifiers_belong_to_their_noun() -> None:

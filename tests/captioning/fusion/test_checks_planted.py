@@ -1,4 +1,4 @@
-"""The planted set: well formed, and the development half judged as well as docs/fusion.md says."""
+"""The planted sets: well formed, and those for development judged as well as docs/fusion.md says."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from captioning.fusion.checks import DEFAULT_THRESHOLD
 
 HALVES = {
     "dev": Path(__file__).parent / "planted_dev.jsonl",
+    "dev_a": Path(__file__).parent / "planted_dev_a.jsonl",
+    "dev_b": Path(__file__).parent / "planted_dev_b.jsonl",
     "test": Path(__file__).parent / "planted_test.jsonl",
 }
 NAMES = {"V": "video", "A": "audio", "S": "speech"}
@@ -24,7 +26,7 @@ def clips(half: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in HALVES[half].read_text("utf-8").splitlines()]
 
 
-@pytest.mark.parametrize("half", ["dev", "test"])
+@pytest.mark.parametrize("half", ["dev", "dev_a", "dev_b", "test"])
 def test_the_halves_are_well_formed(half: str) -> None:
     claims = 0
     for clip in clips(half):
@@ -46,8 +48,14 @@ def test_the_development_half_has_as_many_honest_claims_as_planted_ones() -> Non
     assert sum(claim["supported"] for claim in claims) >= len(claims) / 2
 
 
-def test_the_development_half_is_judged_well() -> None:
-    figures = measure(judge(clips("dev")), DEFAULT_THRESHOLD)
-    assert figures["recall"] >= 0.9
-    assert figures["false_alarm_rate"] <= 0.08
-    assert figures["auroc"] >= 0.95
+@pytest.mark.parametrize(
+    ("half", "recall", "false_alarm_rate", "auroc"),
+    [("dev", 0.9, 0.05, 0.95), ("dev_a", 0.79, 0.07, 0.92), ("dev_b", 0.84, 0.14, 0.89)],
+)
+def test_the_development_sets_are_judged_as_documented(
+    half: str, recall: float, false_alarm_rate: float, auroc: float
+) -> None:
+    figures = measure(judge(clips(half)), DEFAULT_THRESHOLD)
+    assert figures["recall"] >= recall
+    assert figures["false_alarm_rate"] <= false_alarm_rate
+    assert figures["auroc"] >= auroc

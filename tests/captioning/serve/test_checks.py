@@ -13,6 +13,7 @@ from captioning.serve import checks
 from captioning.serve.checks import Finding, check_servers
 from captioning.serve.config import VllmConfig
 from captioning.serve.gpus import Gpu, NoDriver, find_gpus
+from captioning.serve.models import ModelMissing
 from captioning.serve.weights import Weights
 from tests.captioning.serve.fake_vllm import make_environment
 from tests.captioning.serve.test_weights import CONFIG, make_model
@@ -114,6 +115,38 @@ def test_room_for_what_must_be_fetched(python: str, monkeypatch: pytest.MonkeyPa
     assert any("17.2 GB will be fetched" in finding.detail for finding in findings)
     monkeypatch.setattr(checks, "free_bytes", lambda folder: 10 * GIB)
     assert any("Make room, or set HF_HOME" in error for error in errors(check_servers(wanted)))
+
+
+def test_what_must_be_fetched_into_a_folder_is_added_up_over_models(
+    python: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weighing(monkeypatch, 16, missing_gib=16)
+    on_gpus(monkeypatch, 80, 80)
+    monkeypatch.setattr(checks, "free_bytes", lambda folder: 20 * GIB)
+    wanted = {
+        "captioning.video": (vllm(python, gpus=[0]), Model("m", "r")),
+        "captioning.fusion": (vllm(python, gpus=[1]), Model("m", "r")),
+    }
+    assert errors(check_servers(wanted)) == []
+    wanted["captioning.fusion"] = (vllm(python, gpus=[1]), Model("other", "r"))
+    (finding,) = [each for each in check_servers(wanted) if each.severity == "error"]
+    assert finding.where == "captioning.video, captioning.fusion"
+    assert (
+        "34.4 GB will be fetched into / (m 17.2 GB, other 17.2 GB), where 21.5 GB are free" in finding.detail
+    )
+
+
+def test_models_that_stages_load_themselves_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    weighing(monkeypatch, 3, missing_gib=3)
+    monkeypatch.setattr(checks, "free_bytes", lambda folder: 2 * GIB)
+    (finding,) = check_servers({}, {"captioning.gates.likeness": Model("m", "r")})
+    assert (finding.severity, finding.where) == ("error", "captioning.gates.likeness")
+
+    def gone(model: Model) -> Weights:
+        raise ModelMissing("m has no commit r on the hub")
+
+    monkeypatch.setattr(checks, "find_weights", gone)
+    assert errors(check_servers({}, {"curation.embed": Model("m", "r")})) == ["m has no commit r on the hub"]
 
 
 def test_all_that_is_wrong_is_found_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,7 @@ def test_a_server_is_closed() -> None:
     given = flags(command)
     assert given["--host"] == "127.0.0.1"
     assert "--no-trust-remote-code" in given
+    assert "--no-enable-log-requests" in given
     assert given["--load-format"] == "safetensors"
     assert given["--allowed-media-domains"] == "media.invalid"
     assert given["--max-num-queued-reqs"] == "512"
@@ -91,6 +92,14 @@ def test_only_what_a_server_needs_of_the_environment_is_passed_on() -> None:
     assert given["VLLM_API_KEY"] == "the key"
     assert given["CUDA_VISIBLE_DEVICES"] == "2,3"
     assert given["VLLM_NO_USAGE_STATS"] == "1"
+
+
+def test_processes_of_a_copy_speak_on_this_machine_only_unless_told_otherwise() -> None:
+    given = vllm_environment({}, "k", (0, 1))
+    assert (given["VLLM_HOST_IP"], given["GLOO_SOCKET_IFNAME"], given["NCCL_SOCKET_IFNAME"]) == (
+        "127.0.0.1", "lo", "lo",
+    )  # fmt: skip
+    assert vllm_environment({"NCCL_SOCKET_IFNAME": "eth0"}, "k", (0,))["NCCL_SOCKET_IFNAME"] == "eth0"
 
 
 def test_gpus_count_among_those_that_this_process_may_use() -> None:

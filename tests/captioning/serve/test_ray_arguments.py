@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from captioning.client.requests import Model
+from captioning.serve import ray_serve
 from captioning.serve.config import RayServeConfig
 from captioning.serve.installation import VllmMissing
-from captioning.serve.ray_serve import llm_arguments
+from captioning.serve.ray_serve import application_name, leftovers, llm_arguments
 from captioning.serve.starting import served
 
 HUB = Model("Qwen/Qwen3-14B", "40c069824f4251a91eefaf281ebe4c544efd3e18")
@@ -36,6 +37,17 @@ def test_a_folder_is_held_on_cpus_where_no_gpu_is_asked_for(tmp_path: Path) -> N
     found = llm_arguments(config, Model(str(tmp_path), "mine"))
     assert found["placement_group_config"] == {"bundles": [{"CPU": 1}]}
     assert "revision" not in found["engine_kwargs"]
+
+
+def test_an_application_is_its_runs_own_and_what_a_killed_process_of_it_left_is_found() -> None:
+    mine, others = (application_name(owner, "captioning.video") for owner in ("host:/runs/a", "host:/runs/b"))
+    assert mine.endswith("-captioning-video")
+    assert mine != others
+    killed = mine.replace(ray_serve._PROCESS, "0badcafe")
+    fusion = application_name("host:/runs/a", "captioning.fusion")
+    there = [mine, fusion, others, killed, "default", "cliploom-x"]
+    assert leftovers(there, "host:/runs/a") == [killed]
+    assert leftovers(there, "host:/runs/c") == []
 
 
 def test_both_extras_are_named_where_they_are_missing(

@@ -7,9 +7,10 @@ from pydantic import Field
 from captioning.client.config import UrlsConfig
 from captioning.client.requests import Model
 from captioning.serve.config import VllmConfig
-from captioning.serve.sections import served_sections, with_urls
+from captioning.serve.sections import pretrained_sections, served_sections, with_urls
 from captioning.served import ServedModelConfig
 from curation.base.config import Config
+from pipelines.config import PipelineConfig
 
 
 class Fusion(ServedModelConfig):
@@ -60,3 +61,17 @@ def test_running_servers_take_their_place_and_stage_keys_stay() -> None:
     }
     assert running.semantic() == CONFIG.semantic()
     assert Pipeline.model_validate(running.model_dump()) == running
+
+
+def test_models_of_the_hub_that_stages_load_are_found_by_section() -> None:
+    config = PipelineConfig.model_validate(
+        {
+            "captioning": {
+                "gates": {"similarity": {"model": "openai/clip-vit-base-patch32", "revision": "a" * 40}}
+            }
+        }
+    )
+    assert pretrained_sections(config) == {
+        "captioning.gates.similarity": Model("openai/clip-vit-base-patch32", "a" * 40)
+    }
+    assert pretrained_sections(PipelineConfig()) == {}

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from captioning.client.config import TrafficConfig, UrlsConfig
 from captioning.client.requests import ChatRequest, Text
-from captioning.serve.config import ServerConfig, VllmConfig
+from captioning.serve.config import RayServeConfig, ServerConfig, VllmConfig, units_in_flight
 from captioning.video.vlm import VlmConfig
 
 SERVER: TypeAdapter[Any] = TypeAdapter(ServerConfig)
@@ -37,6 +38,15 @@ def test_how_a_model_is_held_and_where_does_not_change_what_it_says_but_quantisa
     eight_bit = VlmConfig.model_validate(captioner({"kind": "vllm"}) | {"quantization": "fp8"})
     assert eight_bit.semantic() != plain.semantic()
     assert asking(eight_bit).digest != asking(plain).digest
+
+
+def test_units_in_flight_follow_from_how_much_servers_take() -> None:
+    urls = tuple(f"http://h{number}/v1" for number in range(2))
+    assert units_in_flight(UrlsConfig(urls=urls)) == 128
+    assert units_in_flight(UrlsConfig(urls=urls[:1], traffic=TrafficConfig(max_in_flight=1))) == 16
+    copies = {"engine": {"replicas": 3}, "traffic": {"max_in_flight": 50}}
+    assert units_in_flight(VllmConfig.model_validate(copies)) == 150
+    assert units_in_flight(RayServeConfig.model_validate(copies | {"traffic": {"max_in_flight": 900}})) == 256
 
 
 def captioner(server: dict[str, Any]) -> dict[str, Any]:

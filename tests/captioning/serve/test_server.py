@@ -16,11 +16,12 @@ from typing import Any
 
 import pytest
 
-from captioning.serve import child, server
+from captioning.serve import child, looking, server
 from captioning.serve.looking import Load, answers, read_load
 from captioning.serve.server import Launch, ServerFailed
 from captioning.serve.starting import running
 from tests.captioning.serve import standin
+from tests.captioning.serve.standin import METRICS
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +66,19 @@ def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not come about"
         time.sleep(0.05)
+
+
+def test_how_busy_a_server_is_stands_in_its_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("captioning.serve.server.LOAD_S", 0.0)
+    log = tmp_path / "logs" / "video-0.log"
+    with running([launch(tmp_path)], print, print):
+        until(lambda: "5 running, 7 waiting, 50% of the cache in use" in log.read_text())
+
+
+@pytest.mark.parametrize("value", ["+Inf", "NaN", "-Inf", "many"])
+def test_a_load_that_is_no_number_is_none(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looking, "_get", lambda url, timeout_s: METRICS.replace(" 7.0", f" {value}"))
+    assert read_load("http://127.0.0.1:1", 1) is None
 
 
 def test_a_server_answers_in_the_block_and_is_gone_after_it(tmp_path: Path) -> None:

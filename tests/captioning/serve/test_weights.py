@@ -102,6 +102,15 @@ def test_a_hub_that_does_not_answer_says_nothing_about_a_model(
         find_weights(Model("Qwen/Qwen2.5-VL-7B-Instruct", COMMIT))
 
 
+def test_a_hub_that_cannot_be_reached_says_nothing_about_a_model(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(HubSilent, match="Connect"):
+        find_weights(Model("some/model", "a" * 40))
+
+
 def test_what_must_be_fetched_is_counted(
     cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.scripted_server import MODEL, Act, Asked, Say, ScriptedServer
-from captioning.fusion.evidence import BEGIN, END
+from captioning.fence import fenced
 
 TRAFFIC = {"timeout_s": 20.0, "patience_s": 2.0, "max_tries": 2, "retry_share": 1.0}
 _LINE = re.compile(r"^([VAS]\d+) \[[^]]*\] (.*)$", re.MULTILINE)
@@ -71,7 +71,7 @@ def pictures(asked: Asked) -> list[np.ndarray]:
 def evidence(asked: Asked) -> dict[str, str]:
     """The numbered lines that a request for fusion shows, as a reader of lines takes them."""
     shown = asked.texts[0].split("\n")
-    assert (shown[0], shown[-1]) == (BEGIN, END)
+    assert asked.texts[0] == fenced("\n".join(shown[1:-1]))
     found = dict(_LINE.findall(asked.texts[0]))
     assert len(found) == len(shown) - 2, "each line of the evidence is one numbered line"
     return found

@@ -16,6 +16,7 @@ from benchmarks.scripted_server import Act, Asked, Say, Status
 from captioning.audio.alm import AlmConfig
 from captioning.audio.kinds import audio_captioner
 from captioning.records import Caption
+from captioning.video.chosen import chosen_frames
 from captioning.video.frame_by_frame import FrameByFrameConfig
 from captioning.video.kinds import video_captioner
 from captioning.video.vlm import VlmConfig
@@ -75,6 +76,43 @@ def test_a_model_sees_frames_in_order_after_their_times(workspace: Workspace) ->
     assert caption.confidence == 0.7788, "the exponential of -0.25"
     assert caption.provenance.prompt == "video.v1"
     assert json.loads(caption.provenance.parameters)["frames"] == 4
+    assert "quantization" not in caption.provenance.parameters
+
+
+def test_each_shot_of_a_clip_is_seen(workspace: Workspace) -> None:
+    clip = dataclasses.replace(grey_clip(workspace), shot_starts_s=(0.0, 4.9, 5.9))
+    for most, numbers in ((1, [5]), (2, [2, 7]), (3, [2, 5, 7]), (4, [0, 2, 5, 7]), (9, list(range(8)))):
+        chosen = chosen_frames(clip, most)
+        assert [clip.frames.index(frame) for frame in chosen] == numbers, most
+
+
+def test_provenance_names_the_draw_of_words_that_was_used(workspace: Workspace) -> None:
+    answers = iter([Say(""), lines("A wall.")])
+    with recorded(lambda _: next(answers)) as (server, _):
+        [caption] = captions(list(stage_of("vlm", server.url, workspace)([grey_clip(workspace)])))
+    parameters = json.loads(caption.provenance.parameters)
+    assert (parameters["seed"], parameters["temperature"]) == (1, 0.4)
+
+
+def test_a_prompt_of_ones_own_counts_by_its_text_alone(workspace: Workspace, tmp_path: Path) -> None:
+    keys = set()
+    for folder in ("a", "b"):
+        file = tmp_path / folder / "mine.txt"
+        file.parent.mkdir()
+        file.write_text("Describe $duration s.")
+        with recorded(lambda _: lines("A wall.")) as (server, _):
+            stage = stage_of("vlm", server.url, workspace, prompt=str(file))
+            [caption] = captions(list(stage([grey_clip(workspace)])))
+        keys.add(stage.key())
+        assert caption.provenance.prompt == "mine.txt"
+    assert len(keys) == 1
+
+
+def test_provenance_says_that_a_server_made_the_weights_smaller(workspace: Workspace) -> None:
+    with recorded(lambda _: lines("A wall.")) as (server, _):
+        stage = stage_of("vlm", server.url, workspace, quantization="fp8")
+        [caption] = captions(list(stage([grey_clip(workspace)])))
+    assert json.loads(caption.provenance.parameters)["quantization"] == "fp8"
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,7 @@ DROPPED = (
         text="A red boat arrives in the harbour.",
         lines=("V5", "V77"),
         problems=("no line says red", "line V77 does not exist"),
+        score=0.12,
         draft=1,
     ),
 )
@@ -140,6 +141,7 @@ def cut_clip(plan: PlannedClip, frames: Sequence[Frame]) -> CutClip:
         plan_id=plan.clip_id,
         video_id=plan.video_id,
         shot_ids=plan.shot_ids,
+        shot_starts_s=(0.0,),
         stream=0,
         start_pts=0,
         end_pts=1,

@@ -12,7 +12,7 @@ from curation.base.rejects import Reason, Rejected
 from pipelines.report.data import ClipView
 from pipelines.report.render import render
 from pipelines.report.spans import MAX_DROPPED
-from pipelines.report.telling import GATES, HOW, SHORT, WHY
+from pipelines.report.telling import GATES, SHORT, WHY
 from tests.pipelines.report.made import Run, data_of
 from tests.pipelines.report.page import Page
 
@@ -49,7 +49,7 @@ def test_lines_that_the_fullest_caption_leaves_out_are_dimmed_and_said_to_be(run
     told = next(line for line in clip.lines if line.label == "V2")
     assert f'<li class="line" id="{told.anchor}">' in card
     page = Page(card)
-    assert "Supported 75 %, coverage 62 %; left out: V1." in page.text
+    assert "First draft supported 75 %, coverage 62 %; left out: V1." in page.text
 
 
 def test_dropped_claims_are_struck_out_with_draft_and_problems(run: Run, html: str) -> None:
@@ -57,10 +57,10 @@ def test_dropped_claims_are_struck_out_with_draft_and_problems(run: Run, html: s
     card = cards(html)[clip.number - 1]
     assert "<del><bdi>A red boat arrives in the harbour.</bdi></del>" in card
     text = Page(card).text
-    assert "draft 1 A red boat arrives in the harbour. V5V77?" in text
+    assert "draft 1, support 12 % A red boat arrives in the harbour. V5V77?" in text
     assert "no line says red" in text
     assert "line V77 does not exist" in text
-    assert f"{HOW[Wording.REWRITTEN][1:]}." in text
+    assert "ritten by a model a second time, after claims of its first draft were dropped." in text
     num_dropped = sum(len(each.dropped) for each in run.records[FusedCaption])
     assert data_of(run).totals.dropped_claims == num_dropped
     assert f"The checks dropped {num_dropped} claims of drafts" in Page(html).text
@@ -132,7 +132,7 @@ def test_fused_captions_that_came_about_alike_share_a_row_of_provenance(run: Run
 
 
 def test_every_value_has_its_words() -> None:
-    assert set(HOW) == set(SHORT) == set(Wording)
+    assert set(SHORT) == set(Wording)
     assert set(WHY) == set(DoubtReason)
     gates = {name.removeprefix("least_").removeprefix("most_") for name in GatesConfig.model_fields}
     assert gates - {"languages"} | {"language"} == set(GATES)
