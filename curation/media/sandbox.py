@@ -79,8 +79,10 @@ class Sandbox:
         self._open: weakref.WeakSet[Request] = weakref.WeakSet()
 
     def probe(self, path: Path, container: str | None = None) -> ProbeFacts:
-        """What a file holds, its duration measured from packets. The demuxer is that of its first bytes, unless
-        the caller, who has looked at them, names one (as for images, which are no sources of video).
+        """What a file holds, its duration measured from packets.
+
+        The demuxer is that of its first bytes, unless the caller, who has looked at them, names one (as for
+        images, which are no sources of video).
 
         Raises:
             DecodeError: it is no media, cannot be opened or decoded, or exceeds a limit.
