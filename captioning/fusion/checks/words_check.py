@@ -98,7 +98,8 @@ def strangers(case: Case) -> Iterator[Problem]:
     words = [support for support in case.words if telling.get(support.word.place, 1.0)] or case.words
     total = sum(WEIGHTS[support.topic] for support in words)
     if not total:
-        yield Problem(ProblemKind.UNSUPPORTED_WORD, "it states nothing", 1.0)
+        if not any(support.score for support in words):
+            yield Problem(ProblemKind.UNSUPPORTED_WORD, "it states nothing", 1.0)
         return
     known = sum(WEIGHTS[support.topic] * max(support.score, support.elsewhere) for support in words)
     if known < STRANGE * total or not any(support.score for support in words):
