@@ -17,6 +17,10 @@ MANIFESTS_FOLDER: Final = "manifests"
 MANIFEST_SCHEMA_VERSION: Final = 1
 METADATA_SCHEMA_VERSION: Final = 1
 INDEX_SUFFIX: Final = ".index.parquet"
+SPLIT_NAME: Final = re.compile(r"[a-z][a-z0-9_-]*")
+GENERATION_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+"""Splits and generations are names of folders wherever samples are written."""
+SHA256: Final = re.compile(r"[0-9a-f]{64}")
 INDEXED: Final = "indexed"
 """The generation of tars that others wrote: only an index was made of them."""
 

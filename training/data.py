@@ -46,6 +46,7 @@ def open_stream(config: DataConfig, *, seed: int, batch_size: int) -> SampleStre
             split=config.split,
             seed=seed,
             max_damaged_fraction=config.max_damaged_fraction,
+            retry_s=config.retry_s,
             cache=config.cache,
             epoch_multiple=batch_size if config.epoch_remainder == "drop" else 1,
             follow=config.follow,
@@ -59,6 +60,7 @@ def open_stream(config: DataConfig, *, seed: int, batch_size: int) -> SampleStre
         batch_size=batch_size,
         seed=seed,
         max_damaged_fraction=config.max_damaged_fraction,
+        retry_s=config.retry_s,
         cache=config.cache,
     )
 
@@ -99,8 +101,10 @@ class BatchLoader:
                     return None
 
     def close(self) -> None:
-        """Stop reading ahead; what is being decoded is finished, the rest dropped."""
+        """Stop reading ahead, and close the stream; what is being decoded is finished, the rest dropped."""
         self._closed.set()
+        # Else one who waits for a store to come back would be waited for.
+        self._stream.close()
         self._stacker.shutdown(wait=True)
 
     def _read_ahead(self) -> None:

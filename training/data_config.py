@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 from curation.base.config import Config, operational
 from shards.reading.cache_config import CacheConfig
 from shards.reading.decode.config import DecoderConfig, PyavConfig
+from shards.reading.sources import RETRY_S
 from training.augmentation_config import AugmentationConfig
 
 Urls = str | Annotated[tuple[str, ...], Field(min_length=1)]
@@ -95,9 +96,17 @@ class DataConfig(Config):
     augmentation: AugmentationConfig = Field(AugmentationConfig(), description="Random crops and mirroring.")
     max_damaged_fraction: float = operational(
         0.01,
-        description="Share of the split's samples that may prove damaged before training stops.",
+        description="Share of the samples drawn in a pass that may prove damaged before training stops; what "
+        "chance explains in a few draws is borne too.",
         ge=0,
         le=1,
+    )
+    retry_s: float = operational(
+        RETRY_S,
+        description="How long faults of disk or network in a row are waited out before training stops, in "
+        "seconds.",
+        ge=0,
+        le=86_400,
     )
     decode_threads: int = operational(2, description="Threads that decode video.", ge=1, le=256)
     prefetch_batches: int = operational(2, description="Batches kept ready for the trainer.", ge=1, le=64)

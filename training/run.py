@@ -17,6 +17,7 @@ from training.interrupt import Interruption
 from training.metrics import MetricsLog, Note, OnLog, Totals
 from training.optimizer import build_optimizer
 from training.output import OutputRefusedError, sole_writer
+from training.reading_notes import telling
 from training.resume import check_same_config, config_hash, semantic_config
 from training.state import Progress, SavedState, load_checkpoint, random_state, read_state, write_checkpoint
 
@@ -145,7 +146,7 @@ class _Run:
             seed=config.seed,
         )
         save = partial(self._save, trainee)
-        with metrics, closing(loader):
+        with telling(self.note), metrics, closing(loader):
             end = run_steps(config, trainee, loader, metrics, progress, save=save, interrupted=interrupted)
         return self.result(progress.step, end.step, interrupted=end.step < config.steps, metrics=metrics)
 

@@ -114,7 +114,7 @@ class Storage:
 
     def create(self, relative: str, data: bytes) -> bool:
         """Put a file in place only if there is none; False if another writer was first."""
-        path = self.path(relative)
+        path = self._inside(relative)
         if self.local_root is not None:
             return _create_local(Path(path), data)
         try:
@@ -128,13 +128,23 @@ class Storage:
     def remove(self, relative: str) -> None:
         """Delete a file or folder; nothing happens where there is none."""
         with contextlib.suppress(FileNotFoundError):
-            self._fs.rm(self.path(relative), recursive=True)
+            self._fs.rm(self._inside(relative), recursive=True)
         self._fs.invalidate_cache()
+
+    def _inside(self, relative: str) -> str:
+        """The name of what is written or removed.
+
+        Raises:
+            ValueError: it does not lie below this folder.
+        """
+        if relative.startswith("/") or ".." in relative.split("/"):
+            raise ValueError(f"{relative!r} is no path below {self.url}, nothing was written or removed")
+        return self.path(relative)
 
     @contextlib.contextmanager
     def open_write(self, relative: str) -> Iterator[HashingWriter]:
         """Write a file that appears, complete and on disk, when the block ends without an error."""
-        path = self.path(relative)
+        path = self._inside(relative)
         if self.local_root is None:
             raw = self._fs.open(path, "wb")
             try:

@@ -218,7 +218,11 @@ class ShardCache:
             self._store.close(draft)
             raise
         with self._lock:
-            self._hold(name, draft)
+            if name not in self._held:
+                self._hold(name, draft)
+                return
+        # It had its name before, so another thread has borrowed it by that: one of the two is enough.
+        self._store.close(draft)
 
     def _room(self, size: int, needed: Callable[[str], bool]) -> Held:
         while True:

@@ -17,10 +17,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from shards.format import SHA256
 from shards.reading.cache_ledger import Ledger, Reservation, close, keep
 from shards.reading.errors import ShardError
 
-_SHARD_NAME = re.compile(r"[0-9a-f]{64}\.tar")
+_SHARD_NAME = re.compile(rf"{SHA256.pattern}\.tar")
 _NO_NAMELESS = {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL}
 
 
@@ -120,7 +121,7 @@ class FolderStore:
             with self.ledger.exclusive():
                 with suppress(FileExistsError):
                     source = f"/proc/self/fd/{draft.descriptor}"
-                    os.link(source, f"{name}.tar", dst_dir_fd=folder, follow_symlinks=True)
+                    os.link(source, self._path(name), dst_dir_fd=folder, follow_symlinks=True)
                 draft.reservation.release()
         finally:
             os.close(folder)
@@ -157,6 +158,9 @@ class FolderStore:
             )
 
     def _path(self, name: str) -> str:
+        if not SHA256.fullmatch(name):
+            # Whatever else it is, it may lead to files that are not the cache's.
+            raise ValueError(f"{name!r} is not the name of a shard in a cache")
         return os.path.join(self._folder, f"{name}.tar")
 
     def _nameless(self) -> int:

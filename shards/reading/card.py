@@ -5,6 +5,7 @@ The same figures give the same text: there is no date, host or path of this mach
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ class FunnelLine:
 def card(found: DatasetStats, name: str, funnel: Sequence[FunnelLine] = ()) -> str:
     """The card of a dataset, as Markdown."""
     values = found.to_dict()
-    header = yaml.safe_dump(_header(values, name), sort_keys=False, allow_unicode=True)
+    header = yaml.safe_dump(_header(values, name, found.tars), sort_keys=False, allow_unicode=True)
     parts = [
         f"---\n{header}---",
         f"# {_plain(name)}",
@@ -65,14 +66,14 @@ def card(found: DatasetStats, name: str, funnel: Sequence[FunnelLine] = ()) -> s
         parts.append("\n".join(["## Models that wrote the texts", "", *_table(_MODELS, rows)]))
     if funnel:
         parts.append("\n".join(["## From file to sample", "", *_funnel(funnel)]))
-    parts.append("\n".join(_loading(values)))
+    parts.append("\n".join(_loading(values, found.tars)))
     return "\n\n".join(parts) + "\n"
 
 
 _MODELS = ("text", "model", "revision", "samples")
 
 
-def _header(values: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _header(values: Mapping[str, Any], name: str, tars: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     kinds = {kind for kind, types in MEDIA_TYPES.items() if types & set(values["members"])}
     tasks = ["text-to-video", "video-text-to-text"] if "video" in kinds else []
     tasks += ["text-to-image", "image-to-text"] if "image" in kinds else []
@@ -90,7 +91,7 @@ def _header(values: Mapping[str, Any], name: str) -> dict[str, Any]:
         header["task_categories"] = tasks
     header["tags"] = ["webdataset", *sorted(kinds - {"text"}), "captions", "cliploom"]
     files = [
-        {"split": split, "path": f"*/{split}/*.tar"}
+        {"split": split, "path": _shown(_patterns(split, tars))}
         for split in sorted(values["splits"])
         if re.fullmatch(r"\w+", split)
     ]
@@ -152,8 +153,10 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
         yield f"| and {len(listed) - MAX_ROWS} more |" + " |" * (len(head) - 1)
 
 
-def _loading(values: Mapping[str, Any]) -> Iterator[str]:
+def _loading(values: Mapping[str, Any], tars: Mapping[str, Sequence[str]]) -> Iterator[str]:
     split = min(values["splits"], key=lambda name: (name != "train", name), default="train") or "train"
+    files = [f"FOLDER/{each}" for each in _patterns(split, tars)]
+    shown = json.dumps(_shown(files), ensure_ascii=False)
     yield from (
         "## Loading", "",
         "```python",
@@ -165,9 +168,20 @@ def _loading(values: Mapping[str, Any]) -> Iterator[str]:
         "Any WebDataset reader, Hugging Face `datasets` and any tar tool read the shards too:", "",
         "```python",
         "from datasets import load_dataset", "",
-        f'load_dataset("webdataset", data_files="FOLDER/*/{split}/*.tar", split="train", streaming=True)',
-        "```",
+        f'load_dataset("webdataset", data_files={shown}, split="train", streaming=True)',
+        "```", "",
+        "`datasets` looks at the first five samples of the first shard, and refuses the set where their",
+        "members differ.",
     )  # fmt: skip
+
+
+def _patterns(split: str, tars: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """Where the tars of a split lie, below their folder. Bare ones are of no split."""
+    return tars.get(split) or tars.get("") or (f"*/{split}/*.tar",)
+
+
+def _shown(files: Sequence[str]) -> str | list[str]:
+    return files[0] if len(files) == 1 else list(files)
 
 
 def _plain(text: str) -> str:

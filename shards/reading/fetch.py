@@ -19,6 +19,7 @@ from shards.reading.errors import DamagedSampleError
 from shards.reading.index import Entry, Index, IndexCache
 from shards.reading.manifest import Shard
 from shards.reading.sources import (
+    RETRY_S,
     Memory,
     NoRangesError,
     Patience,
@@ -40,9 +41,9 @@ log = logging.getLogger(__name__)
 class Fetcher:
     """Reads samples; any number of threads may ask at once.
 
-    An I/O error is tried again up to `retries` times in a row, after a random time of up to `backoff_s`,
-    2 x, 4 x … that, going on at the byte that was reached, and is then raised: it never makes a sample
-    count as damaged.
+    After an I/O error it is tried again for `retry_s` seconds, each time after a random time of up to
+    `backoff_s`, 2 x, 4 x … that, going on at the byte that was reached. Then it is raised: it never makes a
+    sample count as damaged.
 
     Told what comes (`expect`), it reads samples of remote shards ahead, up to `read_ahead_bytes` by
     `connections` at a time, and has the `cache`, if there is one, fetch the shards that come next.
@@ -54,13 +55,13 @@ class Fetcher:
     def __init__(
         self,
         *,
-        retries: int = 5,
+        retry_s: float = RETRY_S,
         backoff_s: float = 0.2,
         cache: ShardCache | None = None,
         read_ahead_bytes: int = READ_AHEAD_BYTES,
         connections: int = CONNECTIONS,
     ) -> None:
-        self._retries = retries
+        self._retry_s = retry_s
         self._backoff_s = backoff_s
         self._read_ahead_bytes = read_ahead_bytes
         self._connections = connections
@@ -68,7 +69,7 @@ class Fetcher:
         self._begin()
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("_retries", "_backoff_s", "_read_ahead_bytes", "_connections", "_cache")
+        kept = ("_retry_s", "_backoff_s", "_read_ahead_bytes", "_connections", "_cache")
         return {name: self.__dict__[name] for name in kept}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
@@ -164,7 +165,7 @@ class Fetcher:
         def tell(error: BaseException, wait_s: float) -> None:
             log.warning("%s: %s; trying again in %.1f s", url, error, wait_s)
 
-        return Patience(self._retries, self._backoff_s, tell, self._stopped)
+        return Patience(self._retry_s, self._backoff_s, tell, self._stopped)
 
     def _load_index(self, shard: Shard) -> Index:
         url, memory = shard.index_url, Memory()

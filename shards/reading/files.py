@@ -10,16 +10,24 @@ from types import TracebackType
 from typing import Self
 
 from curation.base.storage import normalise
-from shards.reading.sources import BLOCK_BYTES, Body, Memory, Patience, ReplacedError, Sources, transfer
+from shards.reading.sources import (
+    BLOCK_BYTES,
+    RETRY_S,
+    Body,
+    Memory,
+    Patience,
+    ReplacedError,
+    Sources,
+    transfer,
+)
 
-RETRIES = 5
 FIRST_WAIT_S = 0.2
 THREADS = 16
 _sources: dict[int, Sources] = {}
 log = logging.getLogger(__name__)
 
 
-def read_file(url: str, *, retries: int = RETRIES) -> bytes:
+def read_file(url: str, *, retry_s: float = RETRY_S) -> bytes:
     """A whole file.
 
     Raises:
@@ -27,7 +35,7 @@ def read_file(url: str, *, retries: int = RETRIES) -> bytes:
         OSError: it cannot be read, after retries.
     """
     url, memory = normalise(url), Memory()
-    transfer(_process_sources().of(url), url, 0, None, memory, _patience(url, retries))
+    transfer(_process_sources().of(url), url, 0, None, memory, _patience(url, retry_s))
     return memory.whole()
 
 
@@ -45,10 +53,10 @@ class OpenFile:
         OSError: it cannot be read, after retries, or was replaced meanwhile.
     """
 
-    def __init__(self, url: str, *, retries: int = RETRIES) -> None:
+    def __init__(self, url: str, *, retry_s: float = RETRY_S) -> None:
         self._url = normalise(url)
         self._source = _process_sources().of(self._url)
-        self._patience = _patience(self._url, retries)
+        self._patience = _patience(self._url, retry_s)
         self._at = 0
         self._tag: str | None = None
         self._body: Body | None = None
@@ -77,7 +85,8 @@ class OpenFile:
                     )
             except OSError as error:
                 self.close()
-                if self._at and self._tag is None:
+                # What was read is of a file that is no more, or cannot be told from another.
+                if self._at and (self._tag is None or isinstance(error, ReplacedError)):
                     raise
                 self._patience.wait(error)
             else:
@@ -141,8 +150,8 @@ def _process_sources() -> Sources:
     return _sources[process]
 
 
-def _patience(url: str, retries: int) -> Patience:
+def _patience(url: str, retry_s: float) -> Patience:
     def tell(error: BaseException, wait_s: float) -> None:
         log.warning("%s: %s; trying again in %.1f s", url, error, wait_s)
 
-    return Patience(retries, FIRST_WAIT_S, tell)
+    return Patience(retry_s, FIRST_WAIT_S, tell)

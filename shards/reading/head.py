@@ -12,7 +12,8 @@ from shards.reading.described import describe
 from shards.reading.errors import DamagedSampleError
 from shards.reading.files import OpenFile
 from shards.reading.manifest import Shard
-from shards.reading.tar import TarFinding, TarMember, walk
+from shards.reading.parts import check_parts
+from shards.reading.tar import BROKEN, TarMember, walk
 from shards.reading.tars import open_tars, read_index
 
 
@@ -38,7 +39,9 @@ def head(urls: str | Sequence[str], count: int = 5, *, split: str | None = None)
 
     Raises:
         ShardError: a URL is refused, a manifest or index cannot be used, or there is no such split.
-        DamagedSampleError: the bytes of a sample are not those that were written.
+        DamagedSampleError: the bytes of a sample are not those that were written, or a tar without an index
+            ends early, or is none.
+        NoRangesError: the server gives no parts of files.
     """
     found = open_tars(urls)
     shards = found.shards if split is None else found.of_split(split)
@@ -51,6 +54,7 @@ def _samples(shard: Shard) -> Iterator[SampleSummary]:
 
 def _by_index(shard: Shard) -> Iterator[SampleSummary]:
     index = read_index(shard)
+    check_parts(shard.url)
     for row in range(len(index)):
         entry = index[row]
         texts = {}
@@ -69,13 +73,19 @@ def _by_index(shard: Shard) -> Iterator[SampleSummary]:
 
 def _by_walking(shard: Shard) -> Iterator[SampleSummary]:
     with OpenFile(shard.url) as stream:
-        items = walk(stream, False)
-        members = (item for item in items if not isinstance(item, TarFinding))
-        for key, group in groupby(members, key=lambda member: member.key):
+        for key, group in groupby(_members(shard, stream), key=lambda member: member.key):
             sample: list[TarMember] = list(group)
             sizes = {member.extension: member.size for member in sample}
             texts = {each.extension: each.data for each in sample if each.extension in ("json", "txt")}
             yield _summary(shard, key, None, sizes, texts)
+
+
+def _members(shard: Shard, stream: OpenFile) -> Iterator[TarMember]:
+    for item in walk(stream, False):
+        if isinstance(item, TarMember):
+            yield item
+        elif item.odd in BROKEN:
+            raise DamagedSampleError(f"{shard.url}: {item.detail} (byte {item.offset})")
 
 
 def _summary(

@@ -15,7 +15,16 @@ import urllib3
 from urllib3.exceptions import HTTPError, LocationParseError
 
 from shards.reading.errors import ShardError
-from shards.reading.sources import NoRangesError, Patience, ReplacedError, ShortError, read_runs
+from shards.reading.sources import (
+    BusyError,
+    LastingError,
+    NoRangesError,
+    Patience,
+    ReplacedError,
+    ShortError,
+    read_runs,
+    retry_after_s,
+)
 
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 60.0
@@ -23,6 +32,8 @@ MAX_CONNECTIONS = 16
 MAX_REDIRECTS = 5
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _REDIRECTS = {301, 302, 303, 307, 308}
+_BUSY = {429, 503}
+_PASSING = {408, 425}
 _NOT_THERE = {404, 410}
 _FORBIDDEN = {401, 402, 403, 407, 451}
 
@@ -45,7 +56,7 @@ class HttpSource:
         response.release_conn()
         length = response.headers.get("Content-Length", "")
         if not length.isdigit():
-            raise OSError(f"{url}: the server does not tell the file's length")
+            raise LastingError(f"{url}: the server does not tell the file's length")
         return int(length)
 
     def open(self, url: str, start: int, end: int | None, tag: str | None) -> HttpBody:
@@ -97,7 +108,7 @@ class HttpSource:
             parts = urlsplit(at)
             # What follows the path is often a signature.
             shown = f"{url} (redirected to {parts.hostname})"
-        raise OSError(f"{url}: more than {MAX_REDIRECTS} redirects")
+        raise LastingError(f"{url}: more than {MAX_REDIRECTS} redirects")
 
     def _ask(self, method: str, at: str, shown: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
         try:
@@ -170,11 +181,15 @@ def _error(shown: str, response: urllib3.BaseHTTPResponse) -> OSError | EOFError
         return FileNotFoundError(message)
     if status in _FORBIDDEN:
         return PermissionError(message)
+    if status in _BUSY:
+        return BusyError(message, retry_after_s(response.headers.get("Retry-After")))
     if status == 412:
         return ReplacedError(f"{shown}: was replaced while it was read")
     if status == 416:
         total = response.headers.get("Content-Range", "").rpartition("/")[2]
         return ShortError(f"{shown}: ends before the bytes asked for", int(total) if total.isdigit() else 0)
+    if 400 <= status < 500 and status not in _PASSING:
+        return LastingError(message)
     return OSError(message)
 
 

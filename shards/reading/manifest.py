@@ -13,16 +13,20 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.base.storage import Storage, normalise
+from curation.base.storage import Storage, is_local, normalise
 from shards.format import (
     DEFAULT_LANES,
+    GENERATION_NAME,
     MANIFEST_NAME,
     MANIFEST_SCHEMA_VERSION,
     MANIFESTS_FOLDER,
+    SHA256,
+    SPLIT_NAME,
     index_path,
     kept_manifest_path,
     manifest_version,
@@ -32,6 +36,9 @@ from shards.reading.files import read_file, read_files
 from shards.reading.urls import check_url, expand, split_url
 
 RELATIVE_PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+
+OPENING_RETRY_S = 20.0
+"""How long faults are borne when a dataset is opened: a mistyped host should be named soon."""
 
 
 @dataclass(frozen=True)
@@ -196,7 +203,7 @@ def _manifest_place(url: str) -> tuple[Storage, str]:
 
 def _read_manifest(storage: Storage, name: str) -> ShardList:
     where = storage.uri(name)
-    data = read_file(where)
+    data = read_file(where, retry_s=OPENING_RETRY_S)
     try:
         manifest = json.loads(data)
         if manifest["schema_version"] != MANIFEST_SCHEMA_VERSION:
@@ -218,19 +225,18 @@ def _parse(storage: Storage, manifest: Mapping[str, Any]) -> ShardList:
     tars = storage
     if "tars" in manifest:
         # Tars that were indexed where nothing could be written beside them.
-        check_url(str(manifest["tars"]))
-        tars = Storage(str(manifest["tars"]))
+        tars = _tars_elsewhere(storage, str(manifest["tars"]))
     shards = tuple(
         Shard(
             storage=tars,
             index_storage=storage,
             path=_relative(entry["path"]),
             index_path=_relative(entry["index_path"]),
-            index_sha256=str(entry["index_sha256"]),
+            index_sha256=_matching(SHA256, entry["index_sha256"], "a sha256"),
             num_samples=_count(entry["num_samples"]),
-            generation=str(generation["generation"]),
-            split=split,
-            sha256=str(entry["sha256"]),
+            generation=_matching(GENERATION_NAME, generation["generation"], "the name of a generation"),
+            split=_matching(SPLIT_NAME, split, "the name of a split"),
+            sha256=_matching(SHA256, entry["sha256"], "a sha256"),
             size_bytes=_count(entry["size_bytes"]),
         )
         for generation in manifest["generations"]
@@ -243,6 +249,25 @@ def _parse(storage: Storage, manifest: Mapping[str, Any]) -> ShardList:
     splits = tuple(sorted({shard.split for shard in shards}))
     version = str(manifest["version"])
     return ShardList(version=version, lanes=lanes, shards=shards, splits=splits, parts=(version,))
+
+
+def _tars_elsewhere(storage: Storage, url: str) -> Storage:
+    """The place of tars that do not lie with their manifest.
+
+    Who wrote a manifest on this machine may name any. One from elsewhere is not to have files of this machine
+    read, nor what its login opens in other places.
+    """
+    check_url(url)
+    if is_local(storage.url):
+        return Storage(url)
+    here, there = urlsplit(storage.url), urlsplit(url)
+    if is_local(url) or (here.scheme, here.netloc) != (there.scheme, there.netloc):
+        raise ShardError(
+            f"{storage.url}: its manifest says that the tars lie at {url}; one that is not on this machine "
+            f"may name places of {here.scheme}://{here.netloc} only. If you trust it, copy the manifest and "
+            "its indexes to a local folder."
+        )
+    return Storage(url)
 
 
 def _open_tars(url: str) -> ShardList:
@@ -272,6 +297,12 @@ def _relative(path: Any) -> str:
     if not isinstance(path, str) or not RELATIVE_PATH.fullmatch(path):
         raise ValueError(f"{path!r} is not a path below the manifest")
     return path
+
+
+def _matching(pattern: re.Pattern[str], value: Any, what: str) -> str:
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise ValueError(f"{value!r} is not {what}")
+    return value
 
 
 def _count(value: Any) -> int:

@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from curation.base.storage import is_local
 from shards.reading.cache import ShardCache
 from shards.reading.cache_config import CacheConfig
 from shards.reading.errors import ShardError
 from shards.reading.fetch import Fetcher
-from shards.reading.manifest import Shard, as_urls, join_versions, open_shards
+from shards.reading.manifest import Shard, join_versions, open_shards
 from shards.reading.order import DEFAULT_WINDOW
 from shards.reading.passes import PassReader
 from shards.reading.ranks import RankWalk
 from shards.reading.reader import MAX_DAMAGED_FRACTION
 from shards.reading.samples import Position, RawSample
 from shards.reading.schedule import Schedule, plan, replan, same_from, weights_at
+from shards.reading.sources import RETRY_S
 from shards.reading.state import OrderSettings, SourceState, StreamState
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class MixtureReader(RankWalk):
         shuffle: bool = True,
         window: int = DEFAULT_WINDOW,
         max_damaged_fraction: float = MAX_DAMAGED_FRACTION,
-        retries: int = 5,
+        retry_s: float = RETRY_S,
         cache: CacheConfig | None = None,
     ) -> None:
         if not sources or not all(sources):
@@ -74,8 +74,7 @@ class MixtureReader(RankWalk):
             lanes=self._settings.lanes,
             rank=rank,
             num_ranks=num_ranks,
-            fetcher=Fetcher(retries=retries, cache=ShardCache.open(cache)),
-            remote=not all(is_local(url) for source in sources.values() for url in as_urls(source.urls)),
+            fetcher=Fetcher(retry_s=retry_s, cache=ShardCache.open(cache)),
         )
         self._batch_size = batch_size
         self._sources = {
@@ -86,6 +85,7 @@ class MixtureReader(RankWalk):
                 split=sources[name].split,
                 fetcher=self._fetcher,
                 max_damaged_fraction=max_damaged_fraction,
+                num_readers=num_ranks,
                 name=name,
             )
             for name, one in found.items()
@@ -129,6 +129,14 @@ class MixtureReader(RankWalk):
         name, own_slot = self._schedule.place(slot)
         return self._source(name).place(own_slot)
 
+    @property
+    def _is_remote(self) -> bool:
+        return any(source.is_remote for source in self._sources.values())
+
+    def _divide(self, num_readers: int) -> None:
+        for source in self._sources.values():
+            source.divide(num_readers)
+
     def replacement(self, sample: RawSample, reason: str) -> RawSample:
         """Another sample of the same source for the slot of one that proved damaged at decoding.
 
@@ -155,7 +163,12 @@ class MixtureReader(RankWalk):
             cursor = self._schedule.total(name, slot)
             notes[name] = {"cursor": cursor, "epoch": source.epoch(max(cursor, first))}
         return StreamState(
-            slot=slot, order=self._settings, sources=sources, segments=self._schedule.segments, notes=notes
+            slot=slot,
+            order=self._settings,
+            sources=sources,
+            segments=self._schedule.segments,
+            batch_size=self._batch_size,
+            notes=notes,
         ).to_dict()
 
     def load_state_dict(self, state: Mapping[str, Any], *, accept_new_shards: bool = False) -> None:
@@ -166,12 +179,14 @@ class MixtureReader(RankWalk):
         With `accept_new_shards` each source finishes its pass before it takes up other shards.
 
         Raises:
-            ShardError: the state is of another order or of other shards.
+            ShardError: the state is of another order or of other shards, or of another batch size while
+                weights are to change at steps that are still to come.
         """
         saved = StreamState.from_dict(state)
         if not saved.segments:
             raise ShardError("saved position is one in a single data set, the reader has a mixture")
         self._settings.check_same(saved.order)
+        self._check_steps(saved)
         if not same_from(saved.segments, self._plan, saved.slot):
             log.warning(
                 "weights of the mixture change at step %d (sample %d): %s, before: %s",
@@ -191,6 +206,17 @@ class MixtureReader(RankWalk):
                 )
         self._slot = saved.slot
         self._fetcher.expect(None)
+
+    def _check_steps(self, saved: StreamState) -> None:
+        """Make sure that the steps of coming weights are the samples that they were planned to be."""
+        last = max(self._plan[-1].from_slot, saved.segments[-1].from_slot)
+        if saved.batch_size in (None, self._batch_size) or len(self._plan) == 1 or saved.slot >= last:
+            return
+        raise ShardError(
+            f"saved position has batch_size = {saved.batch_size}, the reader has {self._batch_size}: weights "
+            "that are planned from a step on would change at another sample than planned. Set batch_size to "
+            f"{saved.batch_size}, or give the weights that hold from here on, without a schedule."
+        )
 
     def _source(self, name: str) -> PassReader:
         try:

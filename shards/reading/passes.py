@@ -8,6 +8,8 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from curation.base.storage import is_local
+from shards.reading.damage import DamageCount
 from shards.reading.errors import DamagedSampleError, ShardError, TooManyDamagedError
 from shards.reading.fetch import Fetcher
 from shards.reading.follow import Follower
@@ -37,7 +39,8 @@ class _Opened:
 class PassReader:
     """Finds and reads the sample of any slot of one data set, for several threads at once.
 
-    `found` is what the URLs name at present; `name` is the data set's in a mixture.
+    `found` is what the URLs name at present; `name` is the data set's in a mixture. `num_readers` divide
+    its passes among them, of which this is one.
 
     Raises:
         ShardError: there is nothing in the split, or less than `settings.epoch_multiple`.
@@ -52,13 +55,14 @@ class PassReader:
         split: str,
         fetcher: Fetcher,
         max_damaged_fraction: float,
+        num_readers: int,
         follower: Follower | None = None,
         name: str = "",
     ) -> None:
         self._settings = settings
         self._order_seed = integer(2**63, "source", settings.seed, name) if name else settings.seed
         self._fetcher = fetcher
-        self._max_damaged_fraction = max_damaged_fraction
+        self._damage = DamageCount(max_damaged_fraction, num_readers)
         self._name = name
         self._lock = threading.RLock()
         self._opened: OrderedDict[tuple[object, ...], _Opened] = OrderedDict()
@@ -83,9 +87,21 @@ class PassReader:
             return sum(len(passes.substitutes) for passes in self._plan.passes)
 
     @property
+    def is_remote(self) -> bool:
+        """Whether any tar of the passes does not lie on this machine."""
+        with self._lock:
+            lists = [self._plan.newest.shards, *(self._open(one).shards for one in self._plan.passes)]
+        return any(not is_local(shard.storage.url) for shards in lists for shard in shards)
+
+    @property
     def is_simple(self) -> bool:
         """Whether there is one list of shards for all passes."""
         return len(self._plan.passes) == 1
+
+    def divide(self, num_readers: int) -> None:
+        """Tell how many readers the passes are divided among."""
+        with self._lock:
+            self._damage.num_readers = num_readers
 
     def epoch(self, slot: int) -> int:
         """The number of the pass that a slot lies in."""
@@ -112,6 +128,13 @@ class PassReader:
             TooManyDamagedError: more samples are damaged than may be.
             OSError: a shard cannot be read, after retries.
         """
+        with self._lock:
+            opened, number = self._find(slot)
+            epoch = opened.order.epoch(slot)
+            self._damage.draw(epoch, damaged=number != opened.order.sample(slot))
+        return self._read(slot, index)
+
+    def _read(self, slot: int, index: int) -> RawSample:
         while True:
             with self._lock:
                 opened, number = self._find(slot)
@@ -135,7 +158,7 @@ class PassReader:
         # Where the sample was in flight twice, it has been replaced already.
         if self._entry(opened, number)[1].key == sample.key:
             self._replace(slot, number, f"{sample.shard}: {sample.key}: {reason}")
-        return self.sample(slot, sample.index)
+        return self._read(slot, sample.index)
 
     def state(self, first_slot: int) -> SourceState:
         """What the passes from a slot on are."""
@@ -155,6 +178,7 @@ class PassReader:
             )
             for at in range(len(self._plan.passes)):
                 self._settle(at)
+            self._damage.restart()
 
     def _at(self, slot: int) -> int:
         self._plan.reach(slot)
@@ -209,12 +233,15 @@ class PassReader:
             at = self._at(slot)
             passes = self._plan.passes[at]
             damaged = {**passes.substitutes, number: number}
-            allowed = max(1, int(self._max_damaged_fraction * passes.num_samples))
-            if len(damaged) > allowed:
+            epoch = self._open(passes).order.epoch(slot)
+            self._damage.draw(epoch, damaged=True)
+            num_drawn, num_damaged = self._damage.of(epoch)
+            allowed = self._damage.allowed(epoch, passes.num_samples)
+            if num_damaged > allowed:
                 raise TooManyDamagedError(
-                    f"{self._plan.prefix}{len(damaged)} damaged samples of {passes.num_samples}, more than "
-                    f"the {allowed} allowed; the last: {reason}. Run `cliploom shards verify`, or raise "
-                    "max_damaged_fraction."
+                    f"{self._plan.prefix}{num_damaged} damaged samples of {num_drawn} that this reader drew "
+                    f"of a pass over {passes.num_samples}, more than the {allowed} allowed; the last: "
+                    f"{reason}. Run `cliploom shards verify`, or raise max_damaged_fraction."
                 )
             self._plan.passes[at] = replace(passes, substitutes=damaged)
             self._settle(at)

@@ -23,7 +23,7 @@ class RankWalk(ABC):
         ShardError: `num_ranks` does not divide the lanes, or there is no such rank.
     """
 
-    def __init__(self, *, lanes: int, rank: int, num_ranks: int, fetcher: Fetcher, remote: bool) -> None:
+    def __init__(self, *, lanes: int, rank: int, num_ranks: int, fetcher: Fetcher) -> None:
         if num_ranks < 1 or lanes % num_ranks:
             fitting = ", ".join(str(n) for n in range(1, lanes + 1) if lanes % n == 0)
             raise ShardError(
@@ -34,7 +34,6 @@ class RankWalk(ABC):
         self._rank = rank
         self._num_ranks = num_ranks
         self._fetcher = fetcher
-        self._remote = remote
         self._slot = 0
 
     @abstractmethod
@@ -44,6 +43,15 @@ class RankWalk(ABC):
     @abstractmethod
     def _place(self, slot: int) -> tuple[Shard, int] | None:
         """Where the sample of a slot lies; None if that is not decided yet."""
+
+    @property
+    @abstractmethod
+    def _is_remote(self) -> bool:
+        """Whether any shard does not lie on this machine."""
+
+    @abstractmethod
+    def _divide(self, num_readers: int) -> None:
+        """Note how many readers the passes are divided among."""
 
     def __iter__(self) -> Iterator[tuple[RawSample, Position]]:
         """Go on from the present position."""
@@ -89,8 +97,9 @@ class RankWalk(ABC):
 
     def _expect(self, batch_size: int, batch: int, of_batches: int) -> None:
         """Tell the fetcher what will be read from here on. Files on this machine need no notice."""
+        self._divide(self._num_ranks * of_batches)
         first = self._next()[0]
-        self._fetcher.expect(self._places(first, batch_size, batch, of_batches) if self._remote else None)
+        self._fetcher.expect(self._places(first, batch_size, batch, of_batches) if self._is_remote else None)
 
     def _places(
         self, first: int, batch_size: int, batch: int, of_batches: int

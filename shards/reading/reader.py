@@ -6,21 +6,21 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from curation.base.storage import is_local
 from shards.reading.cache import ShardCache
 from shards.reading.cache_config import CacheConfig
 from shards.reading.errors import ShardError
 from shards.reading.fetch import Fetcher
 from shards.reading.follow import Agree, Follower
-from shards.reading.manifest import Shard, as_urls, open_shards
+from shards.reading.manifest import Shard, open_shards
 from shards.reading.order import DEFAULT_WINDOW
 from shards.reading.passes import PassReader
 from shards.reading.ranks import RankWalk
 from shards.reading.samples import Position, RawSample
+from shards.reading.sources import RETRY_S
 from shards.reading.state import OrderSettings, StreamState
 
 MAX_DAMAGED_FRACTION = 0.01
-"""Damaged samples, as a fraction of a pass, above which reading stops (at least one is borne)."""
+"""Damaged samples, as a fraction of what was drawn of a pass, above which reading stops."""
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,10 @@ class ShardReader(RankWalk):
     stream of all ranks together is the same for every `num_ranks` that divides the lanes.
 
     A sample whose complete bytes are damaged is replaced by another of the pass, drawn by (seed,
-    sample), which the state remembers; above `max_damaged_fraction` of the pass reading stops.
+    sample), which the state remembers. Reading stops when of what this reader has drawn in a pass more than
+    `max_damaged_fraction` is damaged, and more than chance explains (`DamageCount`).
+
+    I/O errors are tried again for `retry_s` seconds in a row.
 
     An epoch is every sample once, and the next begins right after it. With `epoch_multiple` (a global
     batch, say) it is cut to a multiple of so many samples, and what is left of it is dropped.
@@ -58,7 +61,7 @@ class ShardReader(RankWalk):
         shuffle: bool = True,
         window: int = DEFAULT_WINDOW,
         max_damaged_fraction: float = MAX_DAMAGED_FRACTION,
-        retries: int = 5,
+        retry_s: float = RETRY_S,
         cache: CacheConfig | None = None,
         epoch_multiple: int = 1,
         follow: bool = False,
@@ -70,8 +73,7 @@ class ShardReader(RankWalk):
             lanes=found.lanes,
             rank=rank,
             num_ranks=num_ranks,
-            fetcher=Fetcher(retries=retries, cache=ShardCache.open(cache)),
-            remote=not all(map(is_local, as_urls(urls))),
+            fetcher=Fetcher(retry_s=retry_s, cache=ShardCache.open(cache)),
         )
         if follow and epoch_multiple > 1:
             raise ShardError("a growing data set is followed sample by sample: leave epoch_multiple at 1")
@@ -86,6 +88,7 @@ class ShardReader(RankWalk):
             split=split,
             fetcher=self._fetcher,
             max_damaged_fraction=max_damaged_fraction,
+            num_readers=num_ranks,
             follower=follower,
         )
         if dropped := self.num_samples % epoch_multiple:
@@ -125,6 +128,13 @@ class ShardReader(RankWalk):
 
     def _place(self, slot: int) -> tuple[Shard, int] | None:
         return self._passes.place(slot)
+
+    @property
+    def _is_remote(self) -> bool:
+        return self._passes.is_remote
+
+    def _divide(self, num_readers: int) -> None:
+        self._passes.divide(num_readers)
 
     def replacement(self, sample: RawSample, reason: str) -> RawSample:
         """Another sample for the slot of one that proved damaged at decoding; counted and remembered.

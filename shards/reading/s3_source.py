@@ -8,7 +8,7 @@ from typing import Any
 
 from curation.base.storage import storage_options
 from shards.reading.errors import ShardError
-from shards.reading.sources import Patience, ReplacedError, ShortError, read_runs
+from shards.reading.sources import BusyError, Patience, ReplacedError, ShortError, read_runs, retry_after_s
 
 MAX_CONNECTIONS = 32
 CONNECT_TIMEOUT_S = 10
@@ -18,6 +18,7 @@ BLOCK_BYTES = 256 << 10
 _NOT_THERE = {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}
 _FORBIDDEN = {"401", "403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"}
 _REPLACED = {"412", "PreconditionFailed"}
+_BUSY = {"429", "503", "SlowDown", "ServiceUnavailable"}
 _BEYOND = {"416", "InvalidRange"}
 
 
@@ -133,6 +134,9 @@ def _error(url: str, answer: dict[str, Any]) -> OSError | EOFError:
         return FileNotFoundError(message)
     if codes & _FORBIDDEN:
         return PermissionError(message)
+    if codes & _BUSY:
+        headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        return BusyError(message, retry_after_s(headers.get("retry-after")))
     return OSError(message)
 
 

@@ -6,19 +6,33 @@ was cut short goes on where it was and never joins the bytes of two versions.
 
 from __future__ import annotations
 
+import errno
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Protocol, TypeVar
 
 from curation.base.storage import is_local, storage_options
 
 T = TypeVar("T")
-LASTING = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
+
+
+class LastingError(OSError):
+    """A server will not give what was asked for, however often it is asked."""
+
+
+LASTING = (FileNotFoundError, IsADirectoryError, LastingError, NotADirectoryError, PermissionError)
 """Faults that no waiting mends."""
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 BLOCK_BYTES = 1 << 20
+RETRY_S = 300.0
+"""How long faults in a row are borne: a store that is restarted, a network that is switched over."""
 MAX_WAIT_S = 20.0
+MAX_DOUBLINGS = 16
 GAP_BYTES = 8 << 10
 """Bytes between two wanted ranges that are rather read along than skipped by another request."""
 RUN_BYTES = 16 << 20
@@ -35,6 +49,14 @@ class ShortError(EOFError):
 
 class ReplacedError(OSError):
     """The file is another than the one whose reading was begun."""
+
+
+class BusyError(OSError):
+    """The server asks to be left alone for a while, of `retry_after_s` if it says so."""
+
+    def __init__(self, message: str, retry_after_s: float | None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class NoRangesError(OSError):
@@ -88,32 +110,57 @@ class Source(Protocol):
 
 @dataclass
 class Patience:
-    """How often a passing fault is borne, and how long is waited after it: a random time of up to
-    `first_wait_s`, 2 x, 4 x … that (full jitter, so that many readers do not come back at once).
+    """How long passing faults are borne, and how long is waited after each: a random time of up to
+    `first_wait_s`, 2 x, 4 x … that (full jitter, so that many readers do not come back at once), added to
+    what the server asks for.
 
-    `retries` counts faults in a row: bytes that arrive in between begin the count anew.
+    `retry_s` counts from the first of several faults in a row: bytes that arrive in between end the row. Its
+    last try is at its end.
     """
 
-    retries: int
+    retry_s: float
     first_wait_s: float
     tell: Callable[[BaseException, float], None]
     stopped: threading.Event = field(default_factory=threading.Event)
     _faults: int = 0
+    _since_s: float = 0.0
 
     def arrived(self) -> None:
         """Some bytes came."""
         self._faults = 0
 
     def wait(self, error: BaseException) -> None:
-        """Wait after a fault, or raise it if it is one too many or no waiting mends it."""
-        if isinstance(error, (*LASTING, NoRangesError)) or self._faults >= self.retries:
+        """Wait after a fault, or raise it if they went on for too long or no waiting mends it."""
+        now_s = time.monotonic()
+        if not self._faults:
+            self._since_s = now_s
+        left_s = self._since_s + self.retry_s - now_s
+        if isinstance(error, (*LASTING, NoRangesError)) or getattr(error, "errno", None) in _NO_ROOM:
             raise error
-        most_s = min(MAX_WAIT_S, self.first_wait_s * 2**self._faults)
-        wait_s = random.uniform(0, most_s)
+        if left_s <= 0:
+            raise error
+        most_s = min(MAX_WAIT_S, self.first_wait_s * 2 ** min(self._faults, MAX_DOUBLINGS))
+        asked_s = error.retry_after_s if isinstance(error, BusyError) else None
+        wait_s = min(left_s, (asked_s or 0.0) + random.uniform(0, most_s))
         self._faults += 1
         self.tell(error, wait_s)
         if self.stopped.wait(wait_s):
             raise error
+
+
+def retry_after_s(header: str | None) -> float | None:
+    """The seconds that a `Retry-After` asks for (RFC 9110, 10.2.3: a number, or a date)."""
+    if header is None:
+        return None
+    if header.isascii() and header.isdecimal() and len(header) < 10:
+        return float(header)
+    try:
+        then = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    if then.tzinfo is None:
+        return None
+    return max(0.0, (then - datetime.now(UTC)).total_seconds())
 
 
 class Target(Protocol):

@@ -137,13 +137,15 @@ class StreamState:
     """Where a stream is: `slot` is the first global slot that was not consumed.
 
     A stream of one data set has it under the name "" and no segments. `notes` are for people to read:
-    they are written by source, and not read back.
+    they are written by source, and not read back. `batch_size` is that by which a mixture counts the steps of
+    its weights; None in states that do not say.
     """
 
     slot: int
     order: OrderSettings
     sources: Mapping[str, SourceState]
     segments: tuple[Segment, ...] = ()
+    batch_size: int | None = None
     notes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -155,6 +157,8 @@ class StreamState:
         }
         if not self.segments:
             return {**head, **sources[""]}
+        if self.batch_size is not None:
+            head["batch_size"] = self.batch_size
         return {**head, "segments": [asdict(segment) for segment in self.segments], "sources": sources}
 
     @classmethod
@@ -176,6 +180,7 @@ class StreamState:
                     Segment(from_slot=int(one["from_slot"]), weights=_weights(one["weights"]))
                     for one in values.get("segments", ())
                 ),
+                batch_size=_batch_size(values.get("batch_size")),
             )
             if state.slot < 0 or [one.from_slot for one in state.segments][:1] not in ([], [0]):
                 raise ValueError(f"slot = {state.slot}, segments = {state.segments}")
@@ -199,6 +204,8 @@ def merge_states(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         first.order.check_same(other.order)
         if other.slot != first.slot:
             raise ShardError(f"ranks are at different slots: {first.slot} and {other.slot}")
+        if other.batch_size != first.batch_size:
+            raise ShardError(f"ranks count batches of {first.batch_size} and of {other.batch_size} samples")
         if other.segments != first.segments or other.sources.keys() != first.sources.keys():
             raise ShardError("ranks read different mixtures: their sources or weights differ")
     merged = {name: _merge_sources([one.sources[name] for one in parsed]) for name in first.sources}
@@ -245,6 +252,14 @@ def _union(found: Sequence[Mapping[int, int]]) -> dict[int, int]:
         offered = sorted({one[number] for one in found if number in one})
         chosen[number] = next((other for other in offered if other not in damaged), offered[0])
     return chosen
+
+
+def _batch_size(value: Any) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int) or value < 1:
+        raise ValueError(f"batch_size = {value!r}")
+    return value
 
 
 def _weights(values: Mapping[str, Any]) -> dict[str, float]:

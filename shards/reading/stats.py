@@ -13,6 +13,8 @@ from shards.reading.errors import ShardError
 from shards.reading.index import Entry
 from shards.reading.manifest import Shard
 from shards.reading.parallel import in_processes
+from shards.reading.parts import check_parts
+from shards.reading.tar_patterns import tar_patterns
 from shards.reading.tars import open_tars, read_index
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -63,12 +65,14 @@ class Figures:
 
 @dataclass(frozen=True)
 class DatasetStats:
-    """A dataset's version, its figures, and shards that could not be read with the reason."""
+    """A dataset's version, its figures, and shards that could not be read with the reason. `tars` are the
+    patterns, below its folder, that the paths of each split's tars fit."""
 
     version: str
     lanes: int
     figures: Figures
     unread: Mapping[str, str]
+    tars: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def duration_quantiles_s(self) -> dict[str, float]:
         """Quantiles of the samples' lengths, in seconds."""
@@ -141,7 +145,7 @@ def stats(
         else:
             unread[shard.url] = str(result)
         told(done, len(found.shards))
-    return DatasetStats(found.version, found.lanes, figures, unread)
+    return DatasetStats(found.version, found.lanes, figures, unread, tar_patterns(found.shards))
 
 
 def _of_shard(shard: Shard, texts: bool) -> Figures | str:
@@ -158,7 +162,7 @@ def _of_shard(shard: Shard, texts: bool) -> Figures | str:
             for described in _described(shard, entries):
                 _add_texts(figures, described)
     except (ShardError, OSError) as error:
-        return str(error)
+        return str(error).removeprefix(f"{shard.url}: ")
     return figures
 
 
@@ -175,6 +179,7 @@ def _add_entry(figures: Figures, split: str, entry: Entry) -> None:
 
 
 def _described(shard: Shard, entries: Sequence[Entry]) -> Iterator[Described]:
+    check_parts(shard.url)
     with shard.storage.open_read(shard.path) as tar:
         for entry in entries:
             yield describe(_texts(tar, entry))

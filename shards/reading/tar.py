@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from tarfile import BLOCKSIZE
@@ -24,6 +24,9 @@ from shards.reading.index import MAX_SAMPLE_BYTES
 
 DEFAULT_KEEP_BYTES = 1 << 20
 """A lenient walk keeps the bytes of members up to this size (captions, metadata); larger ones are hashed."""
+KeepBytes = Callable[[str, str], int]
+"""Up to which size the bytes of a member are kept, by its key and extension."""
+Told = Callable[[bytes], object]
 _NAME = re.compile(r"([A-Za-z0-9_-]{1,200})\.([a-z0-9]{1,20}|[a-z0-9_]{1,16}\.mp4)")
 _ZERO = bytes(BLOCKSIZE)
 
@@ -67,6 +70,10 @@ class Odd(StrEnum):
     AFTER_END = "after_end"
 
 
+BROKEN = (Odd.TRUNCATED, Odd.BAD_HEADER, Odd.NO_END)
+"""What makes a tar one of which something may be missing, or none at all."""
+
+
 @dataclass(frozen=True, slots=True)
 class TarFinding:
     """Something odd, the name that it is about (as far as it is known), and a sentence about it."""
@@ -83,16 +90,26 @@ def walk(stream: Readable, strict: Literal[True] = True) -> Iterator[TarMember]:
 
 @overload
 def walk(
-    stream: Readable, strict: Literal[False], *, keep_bytes: int = DEFAULT_KEEP_BYTES
+    stream: Readable,
+    strict: Literal[False],
+    *,
+    keep_bytes: int | KeepBytes = DEFAULT_KEEP_BYTES,
+    told: Told | None = None,
 ) -> Iterator[TarMember | TarFinding]: ...
 
 
 def walk(
-    stream: Readable, strict: bool = True, *, keep_bytes: int = DEFAULT_KEEP_BYTES
+    stream: Readable,
+    strict: bool = True,
+    *,
+    keep_bytes: int | KeepBytes = DEFAULT_KEEP_BYTES,
+    told: Told | None = None,
 ) -> Iterator[TarMember] | Iterator[TarMember | TarFinding]:
     """Every member in one pass: with its bytes (strict), or with those of members up to `keep_bytes`, and a
-    finding for whatever is odd (lenient). A finding about a member that is read all the same (`SPLIT_KEY`,
-    `DUPLICATE_KEY`, `DUPLICATE_MEMBER`) comes right before it; of others there is only the finding.
+    finding for whatever is odd (lenient). `keep_bytes` may be a function, which is called right before a
+    member is read; `told` gets the bytes of all members as they come. A finding about a member that is read
+    all the same (`SPLIT_KEY`, `DUPLICATE_KEY`, `DUPLICATE_MEMBER`) comes right before it; of others there is
+    only the finding.
 
     Raises:
         ShardError: strict, and the tar is damaged, ends early, or holds what no shard of ours does.
@@ -101,7 +118,7 @@ def walk(
         return _walk_strictly(stream)
     from shards.reading.tar_by_anyone import walk_leniently
 
-    return walk_leniently(stream, keep_bytes)
+    return walk_leniently(stream, keep_bytes, told)
 
 
 def _walk_strictly(stream: Readable) -> Iterator[TarMember]:

@@ -17,7 +17,7 @@ from tarfile import BLOCKSIZE
 from shards.format import is_member_type
 from shards.reading.index import MAX_SAMPLE_BYTES
 from shards.reading.keys import key_problem, split_name
-from shards.reading.tar import Odd, Readable, TarFinding, TarMember
+from shards.reading.tar import KeepBytes, Odd, Readable, TarFinding, TarMember, Told
 
 MAX_HEADER_BYTES = 1 << 20
 """Of a pax or GNU header; names are far shorter, and other things are not read from it."""
@@ -78,21 +78,25 @@ class _Stream:
         while size > 0:
             size -= len(self.read(min(size, BLOCK_BYTES)))
 
-    def hash(self, size: int, keep: bool) -> tuple[str, bytes]:
+    def hash(self, size: int, keep: bool, told: Told | None) -> tuple[str, bytes]:
         """The sha256 (hex) of the next bytes, and themselves if they are to be kept."""
         digest, parts = hashlib.sha256(), []
         while size:
             part = self.read(min(size, BLOCK_BYTES))
             digest.update(part)
+            if told is not None:
+                told(part)
             if keep:
                 parts.append(part)
             size -= len(part)
         return digest.hexdigest(), b"".join(parts)
 
 
-def walk_leniently(stream: Readable, keep_bytes: int) -> Iterator[TarMember | TarFinding]:
+def walk_leniently(
+    stream: Readable, keep_bytes: int | KeepBytes, told: Told | None = None
+) -> Iterator[TarMember | TarFinding]:
     """Members that may be read, and what is odd, in the order of the tar."""
-    walker = _Walker(_Stream(stream), keep_bytes)
+    walker = _Walker(_Stream(stream), keep_bytes, told)
     try:
         yield from walker.walk()
     except _EndsEarly:
@@ -103,7 +107,8 @@ def walk_leniently(stream: Readable, keep_bytes: int) -> Iterator[TarMember | Ta
 @dataclass
 class _Walker:
     stream: _Stream
-    keep_bytes: int
+    keep_bytes: int | KeepBytes
+    told: Told | None
     name: str = ""
     _key: str | None = None
     _extensions: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -170,7 +175,8 @@ class _Walker:
         assert parts is not None
         yield from self._seen_before(start, name, *parts)
         offset = self.stream.offset
-        sha256, data = self.stream.hash(size, keep=size <= self.keep_bytes)
+        most = self.keep_bytes if isinstance(self.keep_bytes, int) else self.keep_bytes(*parts)
+        sha256, data = self.stream.hash(size, size <= most, self.told)
         self.stream.skip(-size % BLOCKSIZE)
         yield TarMember(*parts, offset, size, sha256, data)
 

@@ -80,7 +80,10 @@ def read_index(shard: Shard) -> Index:
 
     Raises:
         ShardError: it cannot be used, or there is none.
+        FileNotFoundError: there is no such shard at all.
     """
     if not shard.index_path:
+        if not shard.storage.exists(shard.path):
+            raise FileNotFoundError(f"{shard.url}: no such file")
         raise ShardError(f"{shard.url}: no index beside it. Make one: cliploom shards index {shard.url}")
     return Index(shard, shard.read_index())

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shards.format import INDEXED
+from shards.format import INDEXED, MEDIA_TYPES
 from shards.reading.described import describe, primary_member
 from shards.reading.errors import ShardError
 from shards.reading.files import OpenFile
 from shards.reading.hashing_reader import HashingReader
-from shards.reading.index import Entry
+from shards.reading.index import MAX_SAMPLE_BYTES, Entry
 from shards.reading.manifest import Shard
-from shards.reading.tar import Odd, TarFinding, TarMember, walk
+from shards.reading.tar import Odd, TarFinding, TarMember
+from shards.reading.tar_samples import TEXT_BYTES, TarSample, tar_samples
 from shards.reading.tars import read_index
 from shards.reading.verify_sample import (
     Fault,
@@ -127,17 +128,16 @@ class _ShardCheck:
         return {(entry.key, place): entry for entry, place in zip(entries, places, strict=True)}
 
     def _check_tar(self, stream: HashingReader) -> None:
-        members: list[TarMember] = []
-        for item in walk(stream, False, keep_bytes=KEEP_BYTES):
+        for item in tar_samples(stream, self._keep_bytes):
             if isinstance(item, TarFinding):
                 self._note(item)
-                continue
-            if members and item.key != members[0].key:
-                self._check_sample(members)
-                members = []
-            members.append(item)
-        if members:
-            self._check_sample(members)
+            else:
+                self._check_sample(item)
+
+    def _keep_bytes(self, extensions: Sequence[str]) -> int:
+        if extensions[-1] in MEDIA_TYPES["text"]:
+            return TEXT_BYTES
+        return KEEP_BYTES if self.decode else -1
 
     def _note(self, finding: TarFinding) -> None:
         if finding.odd == Odd.NOT_READ:
@@ -155,14 +155,19 @@ class _ShardCheck:
             self.report.add(Fault.NOT_READ, None, f"{finding.detail} (byte {finding.offset})")
         self.report.not_read.clear()
 
-    def _check_sample(self, members: Sequence[TarMember]) -> None:
-        key = members[0].key
-        by_extension = {member.extension: member for member in members}
-        texts = {each.extension: each.data for each in members if each.extension in ("json", "txt")}
+    def _check_sample(self, sample: TarSample) -> None:
+        key = sample.key
+        # Of several of one type the first has data.
+        by_extension = {member.extension: member for member in reversed(sample.members)}
+        if sample.too_large:
+            detail = f"it has {sample.size_bytes} bytes, a sample at most {MAX_SAMPLE_BYTES}"
+            self.report.add(Fault.TOO_LARGE, key, detail)
+            return
+        texts = {name: each.data for name, each in by_extension.items() if name in ("json", "txt")}
         described = describe(texts)
         ours = described.ours or (self._is_claimed() and not described.metadata and "txt" not in texts)
         self.ours = self.ours or ours
-        for fault, detail in self._faults(members, by_extension, texts.get("json"), ours):
+        for fault, detail in self._faults(sample, by_extension, texts.get("json"), ours):
             self.report.add(fault, key, detail)
         if not ours:
             for fault, detail in foreign_faults(by_extension, described, decode=self.decode):
@@ -173,24 +178,24 @@ class _ShardCheck:
 
     def _faults(
         self,
-        members: Sequence[TarMember],
-        by_extension: dict[str, TarMember],
+        sample: TarSample,
+        by_extension: Mapping[str, TarMember],
         metadata: bytes | None,
         ours: bool,
     ) -> Iterator[Found]:
         if self.entries is not None:
-            entry = self.entries.pop((members[0].key, min(member.offset for member in members)), None)
+            entry = self.entries.pop((sample.key, sample.members[0].offset), None)
             if entry is not None:
-                yield from index_faults(members, entry)
+                yield from index_faults(sample, entry)
             elif ours or not self._is_known_odd():
                 yield Fault.INDEX_MISMATCH, "it is not in the index, or at another place there"
         if not ours:
             return
-        extensions = [member.extension for member in members]
+        extensions = [member.extension for member in sample.members]
         if extensions != sorted(set(extensions)):
             yield Fault.MEMBER_ORDER, f"members are {extensions}, neither sorted nor one of each"
         try:
-            claims = parse_metadata(members[0].key, metadata)
+            claims = parse_metadata(sample.key, metadata)
         except ShardError as error:
             yield Fault.BAD_METADATA, str(error)
             return

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from shards.reading.errors import ShardError
 
 MAX_CHARS: Final = 4096
+MAX_INTEGER: Final = (1 << 63) - 1
 EXAMPLE: Final = (
     "scores.motion > 0.3 and source.licence in ('CC0', 'CC-BY-4.0') and not contains(caption, 'logo')"
 )
@@ -50,13 +51,14 @@ class Where:
     def __init__(self, text: str) -> None:
         self._shown = text if len(text) <= 200 else text[:200] + "…"
         self._fields: dict[str, tuple[str | int, ...]] = {}
+        self._typed: dict[str, tuple[str, str | None]] = {}
         self._met: set[str] = set()
         if len(text) > MAX_CHARS:
             raise ShardError(f"--where has {len(text)} characters, at most {MAX_CHARS} are read")
         try:
             tree = ast.parse(text.strip(), mode="eval")
             self._expression = self._condition(tree.body)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        except (SyntaxError, ValueError, RecursionError, MemoryError, pa.ArrowException) as error:
             if isinstance(error, ShardError):
                 raise
             raise ShardError(
@@ -83,9 +85,11 @@ class Where:
             if any(value is not None for value in values):
                 self._met.add(name)
         try:
-            table = pa.table({"": range(len(rows)), **{name: _column(v) for name, v in columns.items()}})
+            arrays = {name: _column(values) for name, values in columns.items()}
+            typed = {use: _typed(arrays, *of) for use, of in self._typed.items()}
+            table = pa.table({"": range(len(rows)), **arrays, **typed})
             kept = set(table.filter(self._expression)[""].to_pylist())
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, OverflowError) as error:
+        except (pa.ArrowException, ValueError, OverflowError) as error:
             raise ShardError(
                 f"--where {self._shown!r}: its fields have other types of values ({error})"
             ) from None
@@ -122,7 +126,7 @@ class Where:
             case ast.Call(
                 func=ast.Name(id=name), args=[field, ast.Constant(value=str(text))], keywords=[]
             ) if name in _FUNCTIONS:
-                return _FUNCTIONS[name](self._field(field), text)
+                return _FUNCTIONS[name](self._typed_field(field, None), text)
             case ast.Name() | ast.Attribute() | ast.Subscript():
                 return self._field(node) == pc.scalar(True)
         raise self._refusal(node)
@@ -147,9 +151,15 @@ class Where:
         if isinstance(operator, ast.In | ast.NotIn):
             if not isinstance(right, ast.List | ast.Tuple) or not right.elts:
                 raise self._refusal(whole)
-            inside = self._field(left).isin([self._constant(each) for each in right.elts])
-            # `isin` says no of a null, so its negation would take samples without the field.
-            return inside if isinstance(operator, ast.In) else ~inside & ~self._field(left).is_null()
+            # Arrow's own `isin` says no of a null, so that its negation would take samples without the field.
+            field = self._field(left)
+            inside = _any([field == pc.scalar(self._constant(each)) for each in right.elts])
+            return inside if isinstance(operator, ast.In) else ~inside
+        if all(not isinstance(each, ast.Constant | ast.UnaryOp) for each in (left, right)):
+            self._field(right)
+            return _COMPARISONS[type(operator)](
+                self._typed_field(left, ast.unparse(right)), self._field(right)
+            )
         return _COMPARISONS[type(operator)](self._value(left), self._value(right))
 
     def _value(self, node: ast.expr) -> pc.Expression:
@@ -160,10 +170,26 @@ class Where:
     def _constant(self, node: ast.expr) -> str | float | bool:
         match node:
             case ast.Constant(value=bool() | int() | float() | str() as value):
-                return value
+                return self._in_range(value)
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
-                return -value
+                return self._in_range(-value)
         raise self._refusal(node)
+
+    def _in_range(self, value: str | float | bool) -> str | float | bool:
+        if isinstance(value, int) and not -MAX_INTEGER <= value <= MAX_INTEGER:
+            raise ShardError(
+                f"--where {self._shown!r}: holds a whole number beyond {MAX_INTEGER}, which nothing is "
+                "compared with. Write it as a fraction (1e30)"
+            )
+        return value
+
+    def _typed_field(self, node: ast.expr, like: str | None) -> pc.Expression:
+        """A field where it must have a type even if no sample of a batch has it: that of the field `like`,
+        of a text if there is none."""
+        self._field(node)
+        use = f"{ast.unparse(node)} as {like or 'text'}"
+        self._typed[use] = (ast.unparse(node), like)
+        return pc.field((use,))
 
     def _field(self, node: ast.expr) -> pc.Expression:
         path: list[str | int] = []
@@ -218,6 +244,23 @@ def _column(values: list[Any]) -> pa.Array:
             for value in values
         ]
     return pa.array(values)
+
+
+def _typed(arrays: Mapping[str, pa.Array], name: str, like: str | None) -> pa.Array:
+    """A column; the type of one without any value is chosen."""
+    array = arrays[name]
+    if not pa.types.is_null(array.type):
+        return array
+    kind = pa.string() if like is None else arrays[like].type
+    return pa.nulls(len(array), pa.bool_() if pa.types.is_null(kind) else kind)
+
+
+def _any(parts: Sequence[pc.Expression]) -> pc.Expression:
+    """Whether any of some expressions is true; halved, since Arrow goes down into an expression."""
+    if len(parts) == 1:
+        return parts[0]
+    middle = len(parts) // 2
+    return _any(parts[:middle]) | _any(parts[middle:])
 
 
 def _names(value: Mapping[str, Any], before: str = "", depth: int = 3) -> set[str]:

@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from curation.base.storage import Storage
-from shards.format import MEDIA_TYPES
+from shards.format import INDEX_SCHEMA, MEDIA_TYPES
 from shards.reading.described import describe, primary_member
 from shards.reading.files import OpenFile
 from shards.reading.hashing_reader import HashingReader
 from shards.reading.index import MAX_SAMPLE_BYTES
 from shards.reading.keys import split_name
-from shards.reading.tar import Odd, TarFinding, TarMember, walk
+from shards.reading.tar import Odd, TarFinding
+from shards.reading.tar_samples import TEXT_BYTES, TarSample, tar_samples
 from shards.writing.index_file import index_bytes
 
 MAX_DETAILS = 5
 """Odd things of a tar that are told; all are counted."""
 _HALF = (Odd.SPLIT_KEY, Odd.DUPLICATE_MEMBER)
-_ENDS = (Odd.TRUNCATED, Odd.BAD_HEADER)
-"""After these nothing is read, so the sample before them may have had more members."""
+_TIMED = MEDIA_TYPES["video"] | MEDIA_TYPES["audio"]
 
 
 @dataclass
@@ -61,25 +61,19 @@ def index_tar(storage: Storage, path: str, *, probe: bool) -> IndexedTar:
     made = IndexedTar()
     rows: list[dict[str, Any]] = []
     half: set[str] = set()
-    members: list[TarMember] = []
     with OpenFile(storage.uri(path)) as raw:
         stream = HashingReader(raw)
-        for item in walk(stream, False, keep_bytes=MAX_SAMPLE_BYTES):
+        for item in tar_samples(stream, _keep_probed if probe else _keep_texts):
             if isinstance(item, TarFinding):
                 _note(made, item, half)
-                if item.odd in _ENDS and members and _concerns(item, members[0].key):
-                    half.add(members[0].key)
                 continue
-            if members and item.key != members[0].key:
-                rows.append(_row(members, probe=probe))
-                members = []
-            members.append(item)
-        if members:
-            rows.append(_row(members, probe=probe))
+            if item.cut:
+                half.add(item.key)
+            rows.append(_row(item, probe=probe))
         stream.drain()
     made.sha256, made.size_bytes = stream.sha256, stream.size
     kept = _kept(rows, half, made)
-    made.index = index_bytes([{name: row[name] for name in row if name != "timed"} for row in kept])
+    made.index = index_bytes([{name: row[name] for name in INDEX_SCHEMA.names} for row in kept])
     made.index_sha256 = hashlib.sha256(made.index).hexdigest()
     made.num_samples = len(kept)
     made.duration_s = round(sum(row["duration_s"] for row in kept), 6)
@@ -99,10 +93,15 @@ def _note(made: IndexedTar, finding: TarFinding, half: set[str]) -> None:
         made.details.append(f"{finding.detail} (byte {finding.offset})")
 
 
-def _concerns(finding: TarFinding, key: str) -> bool:
-    """Whether a finding, at which the tar ends, may be about a sample."""
-    parts = split_name(finding.name)
-    return parts is None or parts[0] == key
+def _keep_texts(extensions: Sequence[str]) -> int:
+    """Up to which size a member is held in memory."""
+    return TEXT_BYTES if extensions[-1] in MEDIA_TYPES["text"] else -1
+
+
+def _keep_probed(extensions: Sequence[str]) -> int:
+    """The same where the member by which a sample is known is to be measured."""
+    timed = [each for each in extensions if each in _TIMED]
+    return MAX_SAMPLE_BYTES if extensions[-1] == primary_member(timed) else _keep_texts(extensions)
 
 
 def _kept(rows: Sequence[dict[str, Any]], half: set[str], made: IndexedTar) -> list[dict[str, Any]]:
@@ -114,7 +113,7 @@ def _kept(rows: Sequence[dict[str, Any]], half: set[str], made: IndexedTar) -> l
             made.left_out_samples["members apart, doubled or cut off"] += 1
         elif row["key"] in keys:
             made.left_out_samples["key met before"] += 1
-        elif sum(member["size"] for member in row["members"]) > MAX_SAMPLE_BYTES:
+        elif row["too_large"]:
             made.left_out_samples["too large"] += 1
         else:
             keys.add(row["key"])
@@ -122,27 +121,26 @@ def _kept(rows: Sequence[dict[str, Any]], half: set[str], made: IndexedTar) -> l
     return kept
 
 
-def _row(members: Sequence[TarMember], *, probe: bool) -> dict[str, Any]:
+def _row(sample: TarSample, *, probe: bool) -> dict[str, Any]:
     """A sample's row of the index; `timed` says that it has video or sound."""
+    members = sample.members
     described = describe({each.extension: each.data for each in members if each.extension in ("json", "txt")})
-    timed = [each for each in members if each.extension in MEDIA_TYPES["video"] | MEDIA_TYPES["audio"]]
+    timed = [each for each in members if each.extension in _TIMED]
     duration_s = described.duration_s
-    if duration_s is None and probe and timed:
+    if duration_s is None and probe and timed and not sample.too_large:
         main = primary_member([each.extension for each in timed])
         duration_s = _measured(next(each.data for each in timed if each.extension == main))
-    whole = hashlib.sha256()
-    for member in members:
-        whole.update(member.data)
     return {
-        "key": members[0].key,
+        "key": sample.key,
         "duration_s": round(duration_s or 0.0, 6),
         "caption_chars": len(described.caption),
-        "sha256": whole.hexdigest(),
+        "sha256": sample.sha256,
         "members": [
             {"extension": each.extension, "offset": each.offset, "size": each.size, "sha256": each.sha256}
             for each in members
         ],
         "timed": bool(timed),
+        "too_large": sample.too_large,
     }
 
 

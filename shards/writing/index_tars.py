@@ -16,15 +16,16 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from curation.base.storage import Storage, normalise, open_file_system
-from shards.format import DEFAULT_LANES, INDEXED, MANIFEST_NAME, canonical_json, index_path
+from shards.format import DEFAULT_LANES, INDEXED, MANIFEST_NAME, SPLIT_NAME, canonical_json, index_path
 from shards.reading.errors import ShardError
 from shards.reading.manifest import RELATIVE_PATH, as_urls, open_shards
+from shards.reading.tar import BROKEN
 from shards.reading.tars import check_uncompressed
 from shards.reading.urls import expand
 from shards.records import ShardFile
 from shards.writing.index_tar import IndexedTar, index_tar
 from shards.writing.manifest import write_manifest
-from shards.writing.select import SPLIT_NAME
+from shards.writing.outputs import check_writable
 
 STATE_NAME = "indexed.json"
 """What was indexed, beside the manifest: with it an index is made again only for tars that changed."""
@@ -50,7 +51,8 @@ class IndexConfig:
 @dataclass
 class IndexReport:
     """What was indexed. `left_out_members` are by extension, `left_out_samples` by reason; `odd` counts what
-    else is odd about the tars; `without_duration` samples have video or sound, and nobody tells how much."""
+    else is odd about the tars; `without_duration` samples have video or sound, and nobody tells how much.
+    `broken` tars, by path, end early, have a part that is no tar, or are none; the values name the faults."""
 
     version: str = ""
     num_tars: int = 0
@@ -61,6 +63,7 @@ class IndexReport:
     left_out_samples: Counter[str] = field(default_factory=Counter)
     odd: Counter[str] = field(default_factory=Counter)
     details: list[str] = field(default_factory=list)
+    broken: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -78,7 +81,7 @@ def index_tars(
 
     Raises:
         ShardError: a URL is refused or is no tar, a split has a bad name or no tar, or a manifest is there
-            that another command wrote.
+            that another command wrote, or the store cannot be written to.
         FileNotFoundError: there is no tar.
     """
     _check_splits(config.splits)
@@ -86,6 +89,7 @@ def index_tars(
     root = Storage(_common_folder(tars))
     paths = [tar[len(root.url) + 1 :] for tar in tars]
     output = root if config.output is None else Storage(config.output)
+    check_writable(output.url, "Put indexes and manifest elsewhere with --output FOLDER")
     for path in paths:
         _check_path(path, root.url)
     known = _known(output, root, config)
@@ -259,6 +263,9 @@ def _summarise(report: IndexReport, rows: Mapping[str, Mapping[str, Any]]) -> No
         report.left_out_samples.update(row["left_out_samples"])
         report.odd.update(row["odd"])
         report.details += [f"{path}: {detail}" for detail in row["details"]]
+        faults = [odd.value for odd in BROKEN if row["odd"].get(odd.value)]
+        if faults:
+            report.broken[path] = ", ".join(faults)
 
 
 def _said(report: IndexReport) -> str:

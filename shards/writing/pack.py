@@ -1,15 +1,17 @@
 """Packing: bytes are copied out of the run's media into one tar, and an index is put beside it.
 
-The order of a shard is a shuffle, the order of the media is that of the sources. So that remote media are
-read front to back, members are first put into a scratch file at the places that the plan gives them,
-and the scratch file is then streamed into the shard; media on a disk are read where they lie. Every byte
-is hashed three times, for its member, sample and shard; two threads do the first two. No more than
-four samples are in memory at a time.
+The order of a shard is a shuffle, the order of the media is that of the sources. Of remote media, members
+that lie near each other come by one request, several at a time (`shards.writing.gathering`); they are first
+put into a scratch file at the places that the plan gives them, and the scratch file is then streamed into
+the shard. Media on a disk are read where they lie. Every byte is hashed three times, for its member, sample
+and shard; two threads do the first two. No more than four samples, and while reading ahead eight stretches
+of media, are in memory at a time.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -26,11 +28,13 @@ from curation.base.storage import HashingWriter
 from curation.base.workspace import Workspace
 from shards.format import SHARDS_FOLDER, index_path
 from shards.records import Sample, ShardFile
+from shards.writing.gathering import Piece, gather, write_at
 from shards.writing.index_file import index_bytes
 from shards.writing.shard_plan import END_OF_ARCHIVE, PlannedMember, PlannedSample, plan_shard
 
 ContentOf = Callable[[PlannedMember], bytes]
 HASHING_THREADS = 2
+READING_THREADS = 8
 SAMPLES_IN_MEMORY = 4
 
 
@@ -102,29 +106,35 @@ class Pack(Map[Sample, ShardFile]):
         if self._workspace.media.storage.local_root is not None:
             yield self._read
             return
-        with tempfile.TemporaryFile(dir=self._workspace.scratch) as scratch:
-            members = [member for sample in planned for member in sample.members]
-            for member in sorted(members, key=_place_of_content):
-                scratch.seek(member.offset)
-                scratch.write(self._read(member))
+        with tempfile.TemporaryFile(dir=self._workspace.scratch) as file:
+            scratch = file.fileno()
 
-            def from_scratch(member: PlannedMember) -> bytes:
-                scratch.seek(member.offset)
-                return scratch.read(member.size)
+            def put(piece: Piece[PlannedMember], content: bytes) -> None:
+                write_at(scratch, content, piece.what.offset)
 
-            yield from_scratch
+            def content_of(member: PlannedMember) -> bytes:
+                if isinstance(member.content, bytes):
+                    return member.content
+                return os.pread(scratch, member.size, member.offset)
+
+            with ThreadPoolExecutor(READING_THREADS, thread_name_prefix="media") as reading:
+                gather(self._pieces(planned), put, reading)
+            yield content_of
+
+    def _pieces(self, planned: Sequence[PlannedSample]) -> Iterator[Piece[PlannedMember]]:
+        """The members that lie in the media, and where."""
+        storage = self._workspace.media.storage
+        for sample in planned:
+            for member in sample.members:
+                if isinstance(member.content, MediaRef):
+                    path, offset = member.content.path, member.content.offset
+                    yield Piece(storage, path, offset, member.size, member)
 
     def _read(self, member: PlannedMember) -> bytes:
         ref = member.content
         if not isinstance(ref, MediaRef):
             return ref
         return self._workspace.media.storage.read_range(ref.path, ref.offset, ref.size_bytes)
-
-
-def _place_of_content(member: PlannedMember) -> tuple[str, int]:
-    if isinstance(member.content, MediaRef):
-        return member.content.path, member.content.offset
-    return "", member.start
 
 
 def _write(

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from curation.base.storage import Storage
-from shards.format import DEFAULT_LANES, MEDIA_TYPES, canonical_json
+from curation.base.storage import Storage, normalise
+from shards.format import DEFAULT_LANES, MANIFEST_NAME, MEDIA_TYPES, SPLIT_NAME, canonical_json
 from shards.reading.errors import DamagedSampleError, ShardError
 from shards.reading.index import Entry
 from shards.reading.manifest import Shard, ShardList, open_shards
+from shards.reading.parts import check_parts
 from shards.reading.tars import read_index
 from shards.reading.where import Where
 from shards.records import ShardFile
@@ -30,6 +31,7 @@ from shards.writing.assembly.publish import Published, publish
 from shards.writing.assembly.samples import NewMember, NewSample, Place
 from shards.writing.assembly.scratch import scratch_of
 from shards.writing.joined import JoinedTable
+from shards.writing.outputs import check_writable
 
 BATCH = 1024
 MAX_NAMED = 5
@@ -82,10 +84,13 @@ def repack(
 
     Raises:
         ShardError: an input cannot be used, two samples have one key, nothing is wanted, or `output`
-            holds another dataset.
+            holds another dataset, lies in an input, or cannot be written to.
+        NoRangesError: the server of an input gives no parts of files.
         DamagedSampleError: the bytes of a sample are not those that its index tells of.
     """
+    _check_output(output, inputs)
     opened = [open_shards(url) for url in inputs]
+    _check_wanted(config, opened)
     lanes = _lanes(opened, inputs, config.lanes)
     plan = _Plan(config, opened)
     with (
@@ -112,7 +117,7 @@ class _Plan:
         self.num_seen = self.left_out = self.met_again = 0
         self._config = config
         self._opened = opened
-        self._where = Where(config.where) if config.where else None
+        self._where = None if config.where is None else Where(config.where)
         self._tables = {name: JoinedTable(name, url) for name, url in config.tables.items()}
         needs = self._where is not None and self._where.needs((*GIVEN, *self._tables))
         self._reads_json = needs or config.prefix_keys
@@ -123,6 +128,7 @@ class _Plan:
         some: Mapping[str, Any] = {}
         for number, one in enumerate(self._opened, start=1):
             for shard in one.shards:
+                _check_split(shard)
                 if self._config.splits and shard.split not in self._config.splits:
                     continue
                 for rows in _batches(shard, reads_json=self._reads_json):
@@ -201,6 +207,7 @@ class _Row:
 def _batches(shard: Shard, *, reads_json: bool) -> Iterator[list[_Row]]:
     """The samples of a shard, with their .json if it is wanted: the tar is then gone through once."""
     index = read_index(shard)
+    check_parts(shard.url)
     for start in range(0, len(index), BATCH):
         entries = [index[row] for row in range(start, min(start + BATCH, len(index)))]
         metadata = _read_json(shard, entries) if reads_json else [{}] * len(entries)
@@ -251,6 +258,39 @@ def _renamed(sample: NewSample, key: str, metadata: Mapping[str, Any]) -> NewSam
             NewMember.of_text("json", text) if each.extension == "json" else each for each in members
         )
     return replace(sample, key=key, members=members)
+
+
+def _check_output(output: str, inputs: Sequence[str]) -> None:
+    place = normalise(output)
+    check_writable(place)
+    for url in inputs:
+        folder = normalise(url)
+        if folder.endswith(".tar"):
+            continue
+        folder = folder.removesuffix(f"/{MANIFEST_NAME}")
+        if f"{place}/".startswith(f"{folder}/"):
+            raise ShardError(
+                f"{output} lies in the input {url}, where its shards would be taken for those of the input. "
+                "Give a folder outside of it"
+            )
+
+
+def _check_wanted(config: RepackConfig, opened: Sequence[ShardList]) -> None:
+    if config.where is not None and not config.where.strip():
+        raise ShardError("--where is empty, and would take every sample. Give a condition, or leave it out")
+    there = sorted({shard.split or "train" for one in opened for shard in one.shards})
+    for split in config.splits:
+        if split not in there:
+            raise ShardError(f"--split {split}: no input has it. There are: {', '.join(there)}")
+
+
+def _check_split(shard: Shard) -> None:
+    """A manifest may say anything, and a split becomes a folder."""
+    if shard.split and not SPLIT_NAME.fullmatch(shard.split):
+        raise ShardError(
+            f"{shard.url}: its split is {shard.split[:80]!r}, which is no name: lower-case letters, digits, "
+            "- and _ are taken. Mend the manifest"
+        )
 
 
 def _check_names(sample: NewSample) -> None:

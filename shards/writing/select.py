@@ -13,7 +13,6 @@ one of them move.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -28,6 +27,7 @@ from curation.base.rejects import Reason, Rejected
 from curation.base.stages import Reduce, Snapshot
 from curation.base.workspace import Workspace
 from curation.records import Clip, DuplicateOf, SourceVideo
+from shards.format import SPLIT_NAME
 from shards.records import Sample
 from shards.writing.candidates import Candidate, Candidates
 from shards.writing.clusters import Clusters
@@ -36,8 +36,6 @@ from shards.writing.gated import BestConfig, Verdict, failing, not_chosen
 from shards.writing.generations import PreviousGenerations, generation_name
 from shards.writing.originals import originals_of
 from shards.writing.placement import Places, positions, shard_numbers
-
-SPLIT_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
 class SelectConfig(Config):

@@ -103,3 +103,19 @@ def test_media_are_read_by_reference_and_checked(storage: Storage) -> None:
     storage.write_bytes(file.path, bytes(data))
     with pytest.raises(ValueError, match="sha256"):
         media.read(second)
+
+
+@pytest.mark.parametrize("name", ["../x", "a/../../x", "a/..", "..", "/etc/x", "//x"])
+def test_nothing_is_written_or_removed_outside(tmp_path: Path, name: str) -> None:
+    storage, beside = Storage(str(tmp_path / "inside")), tmp_path / "x"
+    beside.write_text("dear")
+    for write in (
+        lambda: storage.write_bytes(name, b"new"),
+        lambda: storage.create(name, b"new"),
+        lambda: storage.remove(name),
+    ):
+        with pytest.raises(ValueError, match="nothing was written or removed"):
+            write()
+    assert beside.read_text() == "dear"
+    storage.write_bytes("a/b..c/...", b"a name with dots")
+    storage.remove("a/b..c")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import subprocess
 import sys
 import tarfile
@@ -16,6 +17,7 @@ from curation.base.workspace import Workspace
 from pipelines.cli import cli
 from shards.writing.select import SelectConfig
 from tests.shards.dataset import encoded, make_records, write_dataset
+from tests.shards.http_server import Behaviour, http_server
 
 CONFIG = SelectConfig(splits={"train": 0.6, "val": 0.4}, samples_per_shard=6)
 
@@ -40,6 +42,7 @@ def message(result: Result) -> str:
 
 
 def write_tar(path: Path, files: dict[str, bytes]) -> str:
+    path.parent.mkdir(exist_ok=True)
     with tarfile.open(path, "w") as tar:
         for name, data in files.items():
             info = tarfile.TarInfo(name)
@@ -151,3 +154,90 @@ def test_help_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "repack" in done.stdout
+
+
+def test_index_and_import_of_damaged_tars(tmp_path: Path) -> None:
+    video = encoded("red")[0]
+    files = {f"{n}.{kind}": data for n in range(3) for kind, data in (("mp4", video), ("txt", b"Red."))}
+    whole = write_tar(tmp_path / "a.tar", {**files, "x.cls": b"1"})
+    size = tmp_path.joinpath("a.tar").stat().st_size
+    cut = tmp_path / "b.tar"
+    write_tar(cut, {name.replace(".", "b.", 1): data for name, data in files.items()})
+    cut.write_bytes(cut.read_bytes()[: size // 2])
+    (tmp_path / "text.tar").write_text("no tar at all\n" * 100)
+    indexed = run("index", str(tmp_path), "--workers", "1")
+    assert code(indexed) == 1
+    assert "b.tar (truncated), text.tar (bad_header)" in indexed.output
+    again = run("index", str(tmp_path), "--workers", "1", "--json")
+    assert code(again) == 1
+    assert json.loads(again.output)["broken"] == {"b.tar": "truncated", "text.tar": "bad_header"}
+    out = tmp_path / "out"
+    imported = run("import", whole, str(cut), str(out), "--workers", "1", "--max-rejects", "100%")
+    assert code(imported) == 1
+    assert "1 members of type cls, 1 'truncated'" in imported.output
+    assert f"{cut}: the tar ends early, at byte " in imported.output
+    listed = [json.loads(line) for line in (out / "rejects.jsonl").read_text().splitlines()]
+    assert [each["from"] for each in listed if each["reason"] == "truncated"] == [str(cut)]
+
+
+def test_what_is_no_tar_is_said(tmp_path: Path) -> None:
+    text = tmp_path / "text.tar"
+    text.write_text("no tar at all\n" * 100)
+    shown = run("head", str(text))
+    assert code(shown) == 1
+    assert "text.tar: no tar header" in message(shown)
+    gone = run("stats", str(tmp_path / "gone.tar"), "--workers", "1")
+    assert code(gone) == 1
+    assert "gone.tar: no such file" in gone.output
+    card = run("card", str(text), "--workers", "1")
+    assert code(card) == 1
+    assert f"not read: {text}: no index beside it" in card.output
+
+
+def test_a_server_that_only_gives_whole_files(tmp_path: Path) -> None:
+    tar = write_tar(tmp_path / "set" / "a.tar", {f"{n}.txt": b"Text." for n in range(5)})
+    assert code(run("index", tar)) == 0
+    with http_server(Behaviour(root=tmp_path, ranges=False)) as server:
+        url = f"{server}/set/a.tar"
+        for arguments in (
+            ("head", url),
+            ("repack", f"{server}/set/manifest.json", str(tmp_path / "out")),
+            ("import", url, str(tmp_path / "out")),
+        ):
+            refused = run(*arguments)
+            assert code(refused) == 1, arguments
+            assert message(refused).startswith(f"{url}: the server gives no parts of files"), arguments
+        stats = run("stats", url, "--workers", "1")
+        assert (code(stats), "gives no parts of files" in stats.output) == (1, True)
+        for arguments in (("index", url), ("repack", tar, f"{server}/out")):
+            refused = run(*arguments)
+            assert (code(refused), "cannot be written to" in message(refused)) == (2, True), arguments
+
+
+def test_options_of_repack_that_cannot_be_meant(tmp_path: Path) -> None:
+    tar = write_tar(tmp_path / "set" / "a.tar", {f"{n}.txt": b"Text." for n in range(5)})
+    assert code(run("index", tar)) == 0
+    folder, out = str(tmp_path / "set"), str(tmp_path / "out")
+    assert "--where is empty" in message(run("repack", folder, out, "--where", " "))
+    assert "There are: train" in message(run("repack", folder, out, "--split", "nope"))
+    assert "lies in the input" in message(run("repack", folder, f"{folder}/sub"))
+    verdicts = tmp_path / "v.jsonl"
+    verdicts.write_text('{"key": "1", "v": 1}\n{"key": "2", "v": 1}\n{"key": "1", "v": 2}\n')
+    twice = message(run("repack", folder, out, "--table", f"v={verdicts}", "--where", "v.v == 1"))
+    assert f"v={verdicts}: rows 1 and 3 both have the key '1'" in twice
+    unused = run("repack", folder, out, "--table", "v=no.jsonl", "--workers", "1")
+    assert (code(unused), "--table is not used" in unused.output) == (0, True)
+
+
+def test_a_signal_to_end_is_an_interrupt(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    script = (
+        "import os, signal; import shards.reading.head as head\n"
+        "head.head = lambda *a, **k: os.kill(os.getpid(), signal.SIGTERM) or iter(())\n"
+        "from pipelines.cli import main; main(['shards', 'head', 'x.tar'])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert done.stderr.strip() == "interrupted: run the same command again to continue"
+    run("head", str(tmp_path / "x.tar"))
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -30,7 +30,8 @@ class Request:
 @dataclass
 class Behaviour:
     """How the server acts. `fault` may give, for a request: a status to answer, or the number of bytes of
-    the content after which the connection is cut, or goes silent; None: nothing is wrong."""
+    the content after which the connection is cut, or goes silent; None: nothing is wrong. `extra` headers
+    come with a faulty status."""
 
     root: Path | None = None
     upstream: str | None = None
@@ -38,6 +39,7 @@ class Behaviour:
     etag: Callable[[Path], str | None] = lambda path: f'"{path.stat().st_mtime_ns}-{path.stat().st_size}"'
     fault: Callable[[Request], tuple[str, int] | None] = lambda request: None
     redirect: Callable[[str], str | None] = lambda path: None
+    extra: dict[str, str] = field(default_factory=dict)
     log: list[Request] = field(default_factory=list)
 
     def sent(self, suffix: str = "") -> int:
@@ -64,7 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
         sent_by_client = self.rfile.read(length)
         fault = self.behaviour.fault(request)
         if fault is not None and fault[0] == "status":
-            self._answer(request, fault[1], {}, b"a fault")
+            self._answer(request, fault[1], dict(self.behaviour.extra), b"a fault")
             return
         target = self.behaviour.redirect(self.path)
         if target is not None:

@@ -513,3 +513,32 @@ def test_few_file_descriptors_slow_reading_and_do_not_stop_it(
     assert answer.returncode == 0, answer.stderr[-2000:]
     expected = [sample.key for sample, _ in islice(ShardReader(folder), 180)]
     assert answer.stdout.split() == expected[1:]
+
+
+def test_a_shard_that_is_borrowed_as_soon_as_it_has_its_name_is_held_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_tars() -> int:
+        links = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if _is_open(fd)]
+        return sum(str(tmp_path) in link and LEDGER_NAME not in link for link in links)
+
+    cache = ShardCache(str(tmp_path), 1 << 20)
+    publish = cache._store.publish
+
+    def borrowed_at_once(draft: Any, name: str) -> None:
+        publish(draft, name)
+        with cache.borrow(name, 1000) as descriptor:
+            assert descriptor is not None
+
+    monkeypatch.setattr(cache._store, "publish", borrowed_at_once)
+    fill(cache, NAMES[0], 1000)
+    assert open_tars() == 1
+    assert cache.has(NAMES[0], 1000)
+    cache.close()
+    assert open_tars() == 0
+    with open(tmp_path / f"{NAMES[0]}.tar", "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_open(descriptor: str) -> bool:
+    return os.path.lexists(f"/proc/self/fd/{descriptor}")

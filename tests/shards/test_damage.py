@@ -16,9 +16,11 @@ from shards.reading import ShardError, ShardReader, TooManyDamagedError, merge_s
 from shards.reading.cache_config import CacheConfig
 from shards.reading.fetch import Fetcher
 from shards.reading.manifest import open_shards
+from shards.reading.randomness import integer
 from shards.writing.select import SelectConfig
 from tests.shards.dataset import make_records, write_dataset
 from tests.shards.http_server import Behaviour, http_server
+from tests.shards.plain_set import keys_of, write_set
 
 NUM_SAMPLES = 60
 
@@ -30,7 +32,7 @@ def url(workspace: Workspace) -> str:
 
 
 def reader(url: str, **options: Any) -> ShardReader:
-    return ShardReader(url, **{"max_damaged_fraction": 0.5, "retries": 0, **options})
+    return ShardReader(url, **{"max_damaged_fraction": 0.5, "retry_s": 0, **options})
 
 
 def keys(stream: ShardReader, count: int = 2 * NUM_SAMPLES) -> list[str]:
@@ -95,8 +97,79 @@ def test_a_truncated_shard_never_gives_half_a_sample(url: str) -> None:
 
 def test_too_much_damage_stops_the_run(url: str) -> None:
     flip_byte(url, list(range(20)))
-    with pytest.raises(TooManyDamagedError, match=r"of 60, more than the 6 allowed.*shards verify"):
-        keys(reader(url, max_damaged_fraction=0.1))
+    stream = reader(url, max_damaged_fraction=0.1)
+    with pytest.raises(
+        TooManyDamagedError, match=r"a pass over 60, more than the \d+ allowed.*shards verify"
+    ):
+        keys(stream, NUM_SAMPLES)
+
+
+@pytest.mark.parametrize("num_ranks", [1, 8, 64])
+@pytest.mark.parametrize("num_workers", [1, 4])
+def test_a_fifth_of_damage_stops_every_reader_soon(tmp_path: Path, num_ranks: int, num_workers: int) -> None:
+    part = 100
+    names = [f"{n:05d}" for n in range(part * num_ranks * num_workers)]
+    url = write_set(tmp_path, {"g": names}, lanes=64, per_shard=1000)
+    rank = num_ranks - 1
+    with ShardReader(url, rank=rank, num_ranks=num_ranks, max_damaged_fraction=0.05) as stream:
+        slots = stream.slots(batch_size=2, batch=0, of_batches=num_workers)
+        drawn = 0
+
+        def read_part() -> None:
+            nonlocal drawn
+            while drawn < part:
+                sample = stream.sample(next(slots)[0])
+                drawn += 1
+                while integer(100, "bad", int(sample.key)) < 20:
+                    sample = stream.replacement(sample, "bad")
+
+        with pytest.raises(TooManyDamagedError, match="damaged samples of"):
+            read_part()
+    assert drawn < part * 2 // 3
+
+
+def test_damage_below_the_limit_is_borne_however_it_is_spread(tmp_path: Path) -> None:
+    names = [f"{n:05d}" for n in range(1600)]
+    url = write_set(tmp_path, {"g": names}, lanes=64, per_shard=16)
+    spread = {name for name in names if integer(100, "bad", int(name)) < 3}
+    together = set(names[160:176])
+    for bad, fraction in ((spread, 0.05), (together, 0.01)):
+        for num_ranks in (1, 64):
+            if bad is together and num_ranks > 1:
+                # All of it lies in one rank's part.
+                continue
+            for rank in range(num_ranks):
+                stream = ShardReader(url, rank=rank, num_ranks=num_ranks, max_damaged_fraction=fraction)
+                for sample, _ in islice(stream, 1600 // num_ranks):
+                    found = sample
+                    while found.key in bad:
+                        found = stream.replacement(found, "bad")
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.01])
+def test_one_bad_sample_in_a_small_set_is_borne_and_more_are_not(tmp_path: Path, fraction: float) -> None:
+    url = write_set(tmp_path, {"g": keys_of("k", 20)}, lanes=4)
+    stream = ShardReader(url, max_damaged_fraction=fraction)
+    stream.replacement(stream.sample(0), "bad")
+    second = stream.sample(1)
+    with pytest.raises(TooManyDamagedError, match="2 damaged samples of 4"):
+        stream.replacement(second, "bad")
+
+
+def test_what_a_state_knows_as_damaged_counts_when_its_turn_comes(tmp_path: Path) -> None:
+    url = write_set(tmp_path, {"g": keys_of("k", 20)}, lanes=4)
+    parts = [ShardReader(url, rank=rank, num_ranks=4, max_damaged_fraction=0.0) for rank in range(4)]
+    for part in parts:
+        part.replacement(next(iter(part))[0], "bad")
+    merged = merge_states([part.state_dict() for part in parts])
+    assert len(merged["passes"][0]["substitutes"]) == 4
+    again = ShardReader(url, max_damaged_fraction=0.0)
+    again.load_state_dict({**merged, "slot": 0})
+    # They stop nobody by themselves, but bear no more beside them.
+    for slot in range(4):
+        again.sample(slot)
+    with pytest.raises(TooManyDamagedError, match="5 damaged samples of 6"):
+        again.replacement(again.sample(4), "bad")
 
 
 def test_a_sample_that_does_not_decode_is_replaced_too(url: str) -> None:
@@ -154,12 +227,13 @@ def test_passing_faults_are_waited_out_and_lasting_ones_raised(
     expected = keys(reader(url))
     monkeypatch.setattr(os, "pread", shaky)
     monkeypatch.setattr("shards.reading.sources.MAX_WAIT_S", 0.001)
-    stream = reader(url, retries=3)
+    stream = reader(url, retry_s=20)
     assert keys(stream) == expected
     assert stream.num_substituted == 0
-    failures[:] = [OSError("gone")] * 1000
+    stream = reader(url, retry_s=0.05)
+    failures[:] = [OSError("gone")] * 100_000
     with pytest.raises(OSError, match="gone"):
-        keys(reader(url, retries=3))
+        keys(stream)
 
 
 @pytest.mark.parametrize("cached", [True, False])

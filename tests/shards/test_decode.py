@@ -67,6 +67,13 @@ def test_sampled_frames_are_those_of_a_sequential_decode(tmp_path: Path, encodin
         assert any(np.array_equal(frame, frames[n]) for n in range(first, last))
 
 
+def test_arguments_that_are_none_of_the_choices() -> None:
+    with pytest.raises(ValueError, match="sampling = 'unifrom': it must be uniform or segment"):
+        decode_frames(b"", num_frames=1, size_px=8, sampling="unifrom", key=())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"decoder = 'torchcodec': give the config of a decoder.*TorchcodecC"):
+        decode_views(b"", [], decoder="torchcodec")  # type: ignore[arg-type]
+
+
 def test_sampling_follows_time_not_numbers(tmp_path: Path) -> None:
     # The second half of the time is two frames: one each is shown for most of a second.
     slow = ["-vf", "setpts='if(lt(N,30),N/30/TB,(1+(N-30)*0.5)/TB)'", "-fps_mode", "vfr", "-frames:v", "32"]

@@ -9,7 +9,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
+import av
 import imageio_ffmpeg
 import numpy as np
 import pytest
@@ -171,3 +173,46 @@ def test_memory_does_not_grow_from_call_to_call() -> None:
             [sys.executable, "-c", script, video, sound], check=True, capture_output=True, text=True
         )
     assert int(run.stdout) < 8 * 1024, "KiB by which the peak grew in 500 calls"
+
+
+@pytest.mark.parametrize("kind", ["video", "sound"])
+def test_a_shortage_of_memory_is_no_damage(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, failures = av.open, [0]
+
+    def short(*arguments: Any, **options: Any) -> Any:
+        if failures[0]:
+            failures[0] -= 1
+            raise av.error.MemoryError(12, "Cannot allocate memory")
+        return real(*arguments, **options)
+
+    def decode() -> object:
+        if kind == "video":
+            return decode_views(sample("mp4", sound=False), [View(SegmentFrames(1, ()), Square(8))])
+        return decode_audio(sample("flac", sound=True))
+
+    monkeypatch.setattr(av, "open", short)
+    failures[0] = 1
+    decode()
+    assert failures == [0], "it passed, and nobody noticed"
+    monkeypatch.setattr("shards.reading.decode.opening.has_memory", lambda num_bytes: False)
+    failures[0] = 100
+    with pytest.raises(MemoryError):
+        decode()
+    # Where there is memory enough, what failed claims more than any sound file.
+    monkeypatch.undo()
+    monkeypatch.setattr(av, "open", short)
+    with pytest.raises(DecodeError, match="claims more than there is memory for"):
+        decode()
+
+
+def test_a_table_of_absurd_length_is_the_fault_of_the_bytes() -> None:
+    data = bytearray(sample("mp4", sound=False))
+    for table in (b"stsz", b"stts", b"stco", b"stss", b"ctts", b"stsc"):
+        at = data.find(table)
+        if at < 0:
+            continue
+        count = at + (12 if table == b"stsz" else 8)
+        broken = bytearray(data)
+        for claim in (0x10000000, 0x3FFFFFFF, 0xFFFFFFFF):
+            broken[count : count + 4] = claim.to_bytes(4, "big")
+            attempt_video(bytes(broken), "mp4")

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import pickle
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,18 +18,21 @@ import fsspec
 import pytest
 
 from curation.base.workspace import Workspace
-from shards.reading import ShardError, ShardReader
+from shards.format import manifest_version
+from shards.reading import MixtureReader, MixtureSource, ShardError, ShardReader
 from shards.reading.fetch import Fetcher
 from shards.reading.files import OpenFile
 from shards.reading.local_source import LocalSource
 from shards.reading.manifest import Shard, open_shards
 from shards.reading.sources import (
+    LastingError,
     Memory,
     NoRangesError,
     Patience,
     ReplacedError,
     ShortError,
     open_source,
+    retry_after_s,
     runs,
     transfer,
 )
@@ -37,8 +44,8 @@ DATA = bytes(range(256)) * 4096
 """A megabyte in which every place differs from its neighbours."""
 
 
-def patience(retries: int = 3) -> Patience:
-    return Patience(retries, 0.001, lambda error, wait_s: None)
+def patience(retry_s: float = 20.0) -> Patience:
+    return Patience(retry_s, 0.001, lambda error, wait_s: None)
 
 
 @pytest.fixture
@@ -53,9 +60,9 @@ def server(behaviour: Behaviour) -> Iterator[str]:
         yield url
 
 
-def get(url: str, start: int = 0, end: int | None = None, retries: int = 3) -> bytes:
+def get(url: str, start: int = 0, end: int | None = None, retry_s: float = 20.0) -> bytes:
     memory = Memory()
-    transfer(open_source(url), url, start, end, memory, patience(retries))
+    transfer(open_source(url), url, start, end, memory, patience(retry_s))
     return memory.whole()
 
 
@@ -106,28 +113,82 @@ def test_weak_tags_are_compared_by_us(behaviour: Behaviour, server: str) -> None
     assert not any("If-Match" in request.headers for request in behaviour.log)
 
 
-def test_faults_in_a_row_are_bounded_and_progress_begins_the_count_anew(
-    behaviour: Behaviour, server: str
+def test_faults_in_a_row_are_bounded_by_time_and_progress_begins_it_anew(
+    behaviour: Behaviour, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    behaviour.fault = faults(*[("cut", 200_000)] * 5)
-    assert get(f"{server}/data.tar", retries=1) == DATA
+    monkeypatch.setattr("shards.reading.sources.MAX_WAIT_S", 0.02)
     behaviour.fault = lambda request: ("status", 500)
-    behaviour.log.clear()
+    began = time.monotonic()
     with pytest.raises(OSError, match=r"data\.tar: HTTP 500"):
-        get(f"{server}/data.tar", retries=2)
-    assert len(behaviour.log) == 3
+        get(f"{server}/data.tar", retry_s=0.5)
+    assert 0.5 <= time.monotonic() - began < 3
+    assert len(behaviour.log) > 10, "not by their number"
+
+    def slow_progress(request: Request) -> tuple[str, int] | None:
+        time.sleep(0.15)
+        return ("cut", 200_000) if len(behaviour.log) % 2 else ("status", 500)
+
+    behaviour.log.clear()
+    behaviour.fault = slow_progress
+    began = time.monotonic()
+    assert get(f"{server}/data.tar", retry_s=0.5) == DATA
+    assert time.monotonic() - began > 1
 
 
-def test_a_file_that_is_always_cut_at_one_place_is_given_up(behaviour: Behaviour, server: str) -> None:
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_that_asks_to_be_left_alone_is(behaviour: Behaviour, server: str, status: int) -> None:
+    behaviour.fault = faults(("status", status))
+    behaviour.extra = {"Retry-After": "1"}
+    began = time.monotonic()
+    assert get(f"{server}/data.tar") == DATA
+    assert time.monotonic() - began > 1
+    assert len(behaviour.log) == 2
+
+
+def test_no_longer_than_one_is_willing_to_wait(behaviour: Behaviour, server: str) -> None:
+    behaviour.fault = lambda request: ("status", 503)
+    behaviour.extra = {"Retry-After": "3600"}
+    began = time.monotonic()
+    with pytest.raises(OSError, match="HTTP 503"):
+        get(f"{server}/data.tar", retry_s=0.3)
+    assert 0.3 <= time.monotonic() - began < 3
+    assert len(behaviour.log) == 2
+
+
+def test_what_a_retry_after_says() -> None:
+    assert retry_after_s("120") == 120.0
+    later = datetime.now(UTC) + timedelta(seconds=100)
+    assert 90 < (retry_after_s(format_datetime(later, usegmt=True)) or 0) <= 100
+    assert retry_after_s("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
+    for odd in (None, "", "soon", "-5", "1e9", "9" * 30, "٣"):
+        assert retry_after_s(odd) is None, odd
+
+
+def test_a_full_disk_is_not_waited_out(behaviour: Behaviour, server: str) -> None:
+    class Full(Memory):
+        def write(self, block: bytes) -> None:
+            raise OSError(errno.ENOSPC, "no space left")
+
+    with pytest.raises(OSError, match="no space left"):
+        transfer(open_source(server), f"{server}/data.tar", 0, None, Full(), patience(60))
+    assert len(behaviour.log) == 1
+
+
+def test_a_file_that_is_always_cut_at_one_place_is_given_up(
+    behaviour: Behaviour, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shards.reading.sources.MAX_WAIT_S", 0.02)
     behaviour.etag = lambda path: None
     behaviour.fault = lambda request: ("cut", 1000)
+    began = time.monotonic()
     with pytest.raises(OSError, match=r"data\.tar"):
-        get(f"{server}/data.tar", retries=2)
-    assert len(behaviour.log) <= 4
+        get(f"{server}/data.tar", retry_s=0.3)
+    assert time.monotonic() - began < 3
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(404, FileNotFoundError), (410, FileNotFoundError), (403, PermissionError)]
+    ("status", "kind"),
+    [(404, FileNotFoundError), (410, FileNotFoundError), (403, PermissionError), (400, LastingError)],
 )
 def test_what_is_not_there_or_forbidden_is_not_asked_again(
     behaviour: Behaviour, server: str, status: int, kind: type[OSError]
@@ -199,8 +260,9 @@ def test_a_login_is_not_sent_to_whom_a_server_points_at(
 
 def test_loops_of_redirects_end(behaviour: Behaviour, server: str) -> None:
     behaviour.redirect = lambda path: path
+    # Nobody waits for it to end.
     with pytest.raises(OSError, match="more than 5 redirects"):
-        get(f"{server}/data.tar", retries=0)
+        get(f"{server}/data.tar")
 
 
 def test_credentials_in_a_url_are_refused_without_being_repeated() -> None:
@@ -323,11 +385,32 @@ def test_reading_ahead_is_bounded_by_bytes(folder: str) -> None:
         fetcher.expect(iter(wanted))
         fetcher.index(wanted[0][0])
         read(fetcher, wanted[:1])
-        import time
-
         time.sleep(0.3)
         assert behaviour.sent(".tar") < 8 * size
         fetcher.close()
+
+
+def test_tars_elsewhere_are_read_ahead_though_their_manifest_is_here(folder: str, tmp_path: Path) -> None:
+    behaviour = Behaviour(root=Path(folder))
+    with http_server(behaviour) as server:
+        body = json.loads(Path(folder, "manifest.json").read_text())
+        body["tars"] = server
+        here = tmp_path / "here"
+        for shard in open_shards(folder).shards:
+            (here / shard.index_path).parent.mkdir(parents=True, exist_ok=True)
+            (here / shard.index_path).write_bytes(Path(folder, shard.index_path).read_bytes())
+        (here / "manifest.json").write_text(json.dumps({**body, "version": manifest_version(body)}))
+        expected = [sample.key for sample, _ in islice(ShardReader(folder), 60)]
+        readers = (
+            ShardReader(str(here)),
+            MixtureReader({"one": MixtureSource(urls=str(here))}, batch_size=4),
+        )
+        for reader in readers:
+            behaviour.log.clear()
+            with reader:
+                found = [sample.key for sample, _ in islice(reader, 60)]
+            assert sorted(found) == sorted(expected)
+            assert len(behaviour.log) < 50, "several samples by a request"
 
 
 def test_faults_on_the_way_do_not_change_the_stream(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:

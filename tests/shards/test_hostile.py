@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import subprocess
 import tarfile
 from pathlib import Path
@@ -16,7 +17,12 @@ import pytest
 
 from shards.format import INDEX_SCHEMA, canonical_json, manifest_version
 from shards.reading import ShardError, ShardReader
+from shards.reading.cache_config import CacheConfig
+from shards.reading.cache_store import FolderStore
+from shards.reading.manifest import open_shards
 from shards.reading.tar import TarFinding, TarMember, walk
+from tests.shards.http_server import Behaviour, http_server
+from tests.shards.plain_set import keys_of, write_set
 
 
 @pytest.mark.parametrize(
@@ -37,7 +43,7 @@ def test_urls_that_are_no_plain_files_are_refused(url: str, tmp_path: Path) -> N
     assert not marker.exists()
 
 
-def manifest(**changes: Any) -> dict[str, Any]:
+def manifest(split: str = "train", generation: str = "g", **changes: Any) -> dict[str, Any]:
     entry = {
         "path": "g/train/000000.tar", "sha256": "0" * 64, "size_bytes": 1, "num_samples": 1,
         "duration_s": 1.0, "index_path": "g/train/000000.index.parquet", "index_sha256": "0" * 64,
@@ -45,7 +51,7 @@ def manifest(**changes: Any) -> dict[str, Any]:
     body = {
         "schema_version": 1,
         "lanes": 64,
-        "generations": [{"generation": "g", "splits": {"train": [{**entry, **changes}]}}],
+        "generations": [{"generation": generation, "splits": {split: [{**entry, **changes}]}}],
     }
     return {**body, "version": manifest_version(body)}
 
@@ -62,6 +68,15 @@ def manifest(**changes: Any) -> dict[str, Any]:
         (canonical_json(manifest(index_path="https://x/y")).encode(), "not a path below"),
         (canonical_json(manifest(num_samples=-1)).encode(), "not a count"),
         (canonical_json(manifest(num_samples=1e9)).encode(), "not a count"),
+        (canonical_json(manifest(sha256="../../photos")).encode(), "not a sha256"),
+        (canonical_json(manifest(sha256="A" * 64)).encode(), "not a sha256"),
+        (canonical_json(manifest(sha256=None)).encode(), "not a sha256"),
+        (canonical_json(manifest(index_sha256="0" * 63 + "\n")).encode(), "not a sha256"),
+        (canonical_json(manifest(split="../../x")).encode(), "not the name of a split"),
+        (canonical_json(manifest(split="")).encode(), "not the name of a split"),
+        (canonical_json(manifest(generation="../x")).encode(), "not the name of a generation"),
+        (canonical_json(manifest(generation="..")).encode(), "not the name of a generation"),
+        (canonical_json(manifest(generation="/etc")).encode(), "not the name of a generation"),
     ],
 )
 def test_manifests_that_cannot_be_right_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
@@ -69,6 +84,51 @@ def test_manifests_that_cannot_be_right_are_refused(tmp_path: Path, content: byt
     with pytest.raises(ShardError, match=message) as refused:
         ShardReader(str(tmp_path))
     assert str(tmp_path) in str(refused.value)
+
+
+def test_a_manifest_cannot_reach_a_file_through_the_cache(tmp_path: Path) -> None:
+    folder, mine = tmp_path / "set", tmp_path / "mine.tar"
+    mine.write_bytes(b"dear to me")
+    write_set(folder, {"g": keys_of("k", 10)})
+    body = json.loads((folder / "manifest.json").read_text())
+    for entry in body["generations"][0]["splits"]["train"]:
+        entry["sha256"] = "../mine"
+    (folder / "manifest.json").write_text(canonical_json({**body, "version": manifest_version(body)}))
+    with (
+        http_server(Behaviour(root=folder)) as server,
+        pytest.raises(ShardError, match="not a sha256"),
+        ShardReader(server, cache=CacheConfig(folder=str(tmp_path / "cache"), max_bytes=1 << 20)) as reader,
+    ):
+        next(iter(reader))
+    assert mine.read_bytes() == b"dear to me"
+    # The store itself refuses such a name, whoever gives it.
+    store = FolderStore(str(tmp_path / "cache"), 1 << 20)
+    for name in ("../mine", str(tmp_path / "mine"), "", "a" * 63, "a" * 64 + "\n"):
+        for reach in (lambda name=name: store.find(name, 1), lambda name=name: store.remove(name)):
+            with pytest.raises(ValueError, match="not the name of a shard"):
+                reach()
+    assert mine.read_bytes() == b"dear to me"
+
+
+def test_a_remote_manifest_names_tars_of_its_own_place_only(tmp_path: Path) -> None:
+    write_set(tmp_path, {"g": keys_of("k", 10)})
+    body = json.loads((tmp_path / "manifest.json").read_text())
+
+    def naming(tars: str) -> None:
+        changed = {**body, "tars": tars}
+        text = canonical_json({**changed, "version": manifest_version(changed)})
+        (tmp_path / "manifest.json").write_text(text)
+
+    with http_server(Behaviour(root=tmp_path)) as server:
+        for tars in (str(tmp_path), f"file://{tmp_path}", "s3://private/set", "http://127.0.0.1:1/", "tars"):
+            naming(tars)
+            with pytest.raises(ShardError, match=r"may name places of http://127\.0\.0\.1:\d+ only"):
+                open_shards(server)
+        naming(server)
+        assert open_shards(server).shards[0].url.startswith(server)
+        for tars in (server, str(tmp_path)):
+            naming(tars)
+            assert open_shards(str(tmp_path)).shards[0].storage.url == tars, "one's own may name any"
 
 
 def test_no_manifest_says_what_to_give(tmp_path: Path) -> None:

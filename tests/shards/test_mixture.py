@@ -139,6 +139,32 @@ def test_other_weights_hold_from_where_the_state_was_and_are_logged(
     assert [s.key for s in read(third, 100)] == [s.key for s in read(second, 100)]
 
 
+def test_another_batch_size_does_not_move_the_steps_of_weights(urls: dict[str, str]) -> None:
+    planned = {**WEIGHTS, "clips": [(0, 0.5), (20, 0.1)]}
+    first = mixture(urls, planned, batch_size=10)
+    read(first, 50)
+    state = first.state_dict()
+    assert state["batch_size"] == 10
+    assert merge_states([state, state]) == state
+    with pytest.raises(ShardError, match=r"batch_size = 10, the reader has 20.*Set batch_size to 10"):
+        mixture(urls, planned, batch_size=20).load_state_dict(state)
+    # Passed by the new count, still to come by the old one.
+    with pytest.raises(ShardError, match="batch_size = 10, the reader has 2"):
+        mixture(urls, planned, batch_size=2).load_state_dict(state)
+    with pytest.raises(ShardError, match="batches of 10 and of 20"):
+        merge_states([state, {**state, "batch_size": 20}])
+    # Nothing is planned by steps any more, or nothing ever was.
+    resumed(first, mixture(urls, WEIGHTS, batch_size=20))
+    resumed(mixture(urls), mixture(urls, batch_size=20))
+    read(first, 350)
+    resumed(first, mixture(urls, planned, batch_size=20))
+    # A state that does not say is taken at its word.
+    older = {name: value for name, value in state.items() if name != "batch_size"}
+    mixture(urls, planned, batch_size=20).load_state_dict(older)
+    with pytest.raises(ShardError, match="cannot be used"):
+        mixture(urls, planned).load_state_dict({**state, "batch_size": "10"})
+
+
 def test_passes_of_a_source_stay_exact_over_changes_of_weight(urls: dict[str, str]) -> None:
     chance, reader = random.Random(3), mixture(urls)
     found = read(reader, 57)

@@ -11,9 +11,12 @@ import subprocess
 import sys
 import tarfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from curation.base.workspace import Workspace
@@ -27,6 +30,7 @@ from shards.writing.assembly.scratch import scratch_of
 from shards.writing.repack import RepackConfig, RepackReport, repack
 from shards.writing.select import SelectConfig
 from tests.shards.dataset import make_records, write_dataset
+from tests.shards.plain_set import keys_of, write_set
 
 PACKING = Packing(samples_per_shard=4, shard_bytes=1 << 30, seed=7)
 CONFIG = RepackConfig(packing=PACKING)
@@ -93,6 +97,38 @@ def test_a_filter_by_scores_and_one_by_a_table(url: str, tmp_path: Path) -> None
     silent = replace(CONFIG, where="audio is None and scores.support > 0.5")
     run(url, tmp_path / "b", silent)
     assert {tuple(members) for _, members in samples(tmp_path / "b").values()} == {("json", "mp4")}
+
+
+def test_keys_that_look_like_numbers_join(tmp_path: Path) -> None:
+    keys = ("000000012", "12", "1e3", "13")
+    url = write_set(tmp_path / "in", {"abc": keys})
+    texts = {
+        "a.csv": "key,good\n" + "".join(f"{key},{key != '12'}\n" for key in keys),
+        "a.tsv": "good\tclip_id\n" + "".join(f"{key != '12'}\t{key}\n" for key in keys),
+        "a.jsonl": '{"key": "000000012", "good": true}\n{"key": 13, "why": "x", "good": true}\n'
+        '{"key": "12", "good": false, "why": "y"}\n{"clip_id": "zz"}\n{"key": "1e3", "good": true}\n',
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+        config = replace(CONFIG, where="v.good", tables={"v": str(tmp_path / name)})
+        run(url, tmp_path / f"out-{name}", config)
+        assert sorted(samples(tmp_path / f"out-{name}")) == ["000000012", "13", "1e3"], name
+    config = replace(CONFIG, where="contains(v.why, 'x')", tables={"v": str(tmp_path / "a.jsonl")})
+    run(url, tmp_path / "out", config)
+    assert sorted(samples(tmp_path / "out")) == ["13"]
+
+
+def test_a_table_of_a_run_is_had_through_its_ledger(url: str, tmp_path: Path) -> None:
+    config = replace(CONFIG, where="v.x", tables={"v": str(tmp_path / "run" / "tables" / "clips")})
+    with pytest.raises(ShardError, match="cliploom tables RUN NAME --limit"):
+        run(url, tmp_path / "out", config)
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", "[" * 100_000, '{"key": 1, "x": ' + "9" * 40 + "}"])
+def test_a_table_that_is_none_is_named(text: str, url: str, tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text(text + "\n")
+    with pytest.raises(ShardError, match="cannot be read as a table"):
+        run(url, tmp_path / "out", replace(CONFIG, where="v.x", tables={"v": str(tmp_path / "t.jsonl")}))
 
 
 @pytest.mark.parametrize(
@@ -176,6 +212,60 @@ def test_kills_and_reruns_give_the_same_bytes(url: str, tmp_path: Path) -> None:
     assert not scratch.exists()
 
 
+def _flip(path: Path, place: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+
+
+def _other_columns(path: Path) -> None:
+    pq.write_table(pq.read_table(path).rename_columns(["key", "d", "c", "s", "m"]), path)
+
+
+def _other_hash(path: Path) -> None:
+    table = pq.read_table(path)
+    wrong = pa.array(["0" * 64] * len(table))
+    pq.write_table(table.set_column(3, table.schema.field(3), wrong), path)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "damage"),
+    [
+        (".tar", lambda path: _flip(path, 600)),
+        (".tar", lambda path: _flip(path, 300)),
+        (".tar", lambda path: _flip(path, path.stat().st_size - 1)),
+        (".index.parquet", _other_columns),
+        (".index.parquet", _other_hash),
+        (".index.parquet", lambda path: path.write_bytes(b"PAR1")),
+    ],
+)
+@pytest.mark.parametrize("published", [True, False])
+def test_a_shard_of_an_earlier_try_that_is_damaged_is_written_again(
+    suffix: str, damage: Callable[[Path], None], published: bool, tmp_path: Path
+) -> None:
+    url = write_set(tmp_path / "in", {"abc": keys_of("k", 10)})
+    run(url, tmp_path / "out")
+    whole = files(tmp_path / "out")
+    if not published:
+        (tmp_path / "out" / "manifest.json").unlink()
+    path = sorted((tmp_path / "out").rglob("*.tar"))[1]
+    damage(path.with_name(path.name.removesuffix(".tar") + suffix))
+    run(url, tmp_path / "out")
+    assert files(tmp_path / "out") == whole
+
+
+@pytest.mark.parametrize("split", ["../../elsewhere", "Train", "a b", "/abs"])
+def test_a_split_that_is_no_name_is_refused(
+    split: str, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = open_shards(url)
+    odd = replace(opened, shards=tuple(replace(shard, split=split) for shard in opened.shards))
+    monkeypatch.setattr("shards.writing.repack.open_shards", lambda _: odd)
+    with pytest.raises(ShardError, match="which is no name"):
+        run(url, tmp_path / "deep" / "er" / "out")
+    assert not list(tmp_path.rglob("*elsewhere*"))
+
+
 def test_members_of_a_foreign_sample_are_sorted(tmp_path: Path) -> None:
     from shards.writing.index_tars import IndexConfig, index_tars
 
@@ -200,3 +290,16 @@ def test_two_commands_on_one_output_do_not_mix(url: str, tmp_path: Path) -> None
         run(url, tmp_path / "out")
     run(url, tmp_path / "out")
     assert not (tmp_path / "out.scratch").exists()
+
+
+def test_what_killed_tries_were_writing_is_removed(url: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    made = run(url, out).published
+    folder = out / made.generation / "train"
+    left = [folder / ".000000.tar.0123abcd.tmp", folder / ".000001.index.parquet.0123abcd.tmp"]
+    left += [out / ".manifest.json.0123abcd.tmp"]
+    mine = [out / ".notes.0123abcd.tmp", folder / "notes.tmp"]
+    for path in (*left, *mine):
+        path.write_bytes(b"half")
+    run(url, out)
+    assert [path.exists() for path in (*left, *mine)] == [False] * 3 + [True] * 2

@@ -40,6 +40,15 @@ ROWS: list[dict[str, Any]] = [
         ("good", "c"),
         ("good and key == 'a'", ""),
         ("nothing > 3 or key == 'a'", "a"),
+        ("contains(nothing, 'x') or key == 'a'", "a"),
+        ("not startswith(nothing, 'x') or matches(nothing, 'x') or key == 'b'", "b"),
+        ("nothing in ('x', 'y') or nothing in (1, 2) or key == 'a'", "a"),
+        ("not nothing in (1, 2) or nothing not in ('x', 'y') or key == 'a'", "a"),
+        ("not source.licence in ('X', 'Y')", "a"),
+        ("scores.motion in (1, 0.25)", "c"),
+        ("nothing == neither or nothing < key or key >= neither or key == 'a'", "a"),
+        ("contains(nothing, 'x') or nothing > 3 or nothing == 'x' or nothing or key == 'a'", "a"),
+        ("caption in (" + ", ".join(f"'{n}'" for n in range(500)) + ", 'plain')", "c"),
     ],
 )
 def test_what_conditions_mean(text: str, keys: str) -> None:
@@ -65,6 +74,10 @@ def test_what_conditions_mean(text: str, keys: str) -> None:
         "",
         "(" * 3000,
         "key == 'a' and " * 400 + "True",
+        "scores.motion > " + "9" * 4000,
+        "scores.motion in (1, -" + "9" * 4000 + ")",
+        "key == '\ud800'",
+        "matches(key, '(')",
     ],
 )
 def test_what_is_no_condition_is_refused(text: str) -> None:
@@ -77,6 +90,18 @@ def test_values_of_several_types_are_named() -> None:
         Where("x > 1").matches([{"x": 1}, {"x": "one"}])
     with pytest.raises(ShardError, match="other types"):
         Where("x > 1").matches([{"x": {"y": 1}}])
+
+
+def test_a_batch_in_which_no_sample_has_a_field_is_as_any_other() -> None:
+    where = Where("contains(caption, 'logo') or source.licence in ('CC0',)")
+    assert where.matches([{"key": "x"}, {"key": "y", "caption": None}]) == [False, False]
+    assert where.matches(ROWS) == [True, False, False]
+
+
+def test_values_that_no_arrow_type_holds_are_refused() -> None:
+    for value in (1 << 70, "\ud800"):
+        with pytest.raises(ShardError, match="other types"):
+            Where("x == 1").matches([{"x": value}])
 
 
 def test_a_mistyped_field_is_named() -> None:

@@ -99,8 +99,12 @@ def test_a_generation_that_is_committed_while_training_is_read(
     url = write_shards(tmp_path / "growing", videos, per_shard=4)
     more = write_shards(tmp_path / "more", {f"new{number}": videos["clip00"] for number in range(6)})
 
+    notes = []
+
     def commit(event: StepLog | Note) -> None:
-        if isinstance(event, StepLog) and event.step == 2:
+        if isinstance(event, Note):
+            notes.append(event.text)
+        elif event.step == 2:
             add_generation(Path(url), Path(more))
 
     train(tiny(data={"train": url, "follow": True}), output=output, on_log=commit)
@@ -108,6 +112,7 @@ def test_a_generation_that_is_committed_while_training_is_read(
     (present,) = stream(output, 12)["passes"]
     assert present["manifest"] == json.loads((Path(url) / "manifest.json").read_text())["version"]
     assert present["num_samples"] == 16
+    assert any("is over new generations: " in note and "(6 samples)" in note for note in notes)
 
 
 def test_the_command_line_says_follow(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+
 import click
 
 from pipelines.cli import LazyGroup
@@ -29,3 +32,10 @@ def command() -> None:
     URLS are a run's shards folder, its manifest.json, or tars that have an index beside them; local
     paths or any fsspec URL, with {000000..000009} and * expanded.
     """
+    if threading.current_thread() is threading.main_thread():
+        before = signal.signal(signal.SIGTERM, _interrupt)
+        click.get_current_context().call_on_close(lambda: signal.signal(signal.SIGTERM, before))
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

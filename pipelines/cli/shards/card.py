@@ -9,6 +9,7 @@ from pipelines.cli.messages import user_errors
 from pipelines.cli.options import saved_pipeline
 from pipelines.cli.shards.options import workers_option
 from pipelines.cli.shards.progress import bar
+from pipelines.cli.shards.texts import plain
 
 
 @click.command("card")
@@ -46,8 +47,12 @@ def command(urls: tuple[str, ...], name: str, run: str | None, output: str | Non
         else:
             from curation.base.storage import Storage
             from shards.reading.urls import split_url
+            from shards.writing.outputs import check_writable
 
             folder, file = split_url(output)
+            check_writable(folder, "Give a file with --output, or none to print the card")
             Storage(folder).write_bytes(file, text.encode())
             click.echo(output)
+    for url, why in found.unread.items():
+        click.echo(f"not read: {plain(url)}: {plain(why)}", err=True)
     return FAILED if found.unread else DONE

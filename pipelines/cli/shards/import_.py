@@ -6,12 +6,14 @@ import json
 
 import click
 
-from pipelines.cli import DONE, PARTIAL
+from pipelines.cli import DONE, FAILED, PARTIAL
 from pipelines.cli.messages import BadUsage, user_errors
 from pipelines.cli.options import json_option
 from pipelines.cli.shards.options import packing_options, pairs, scratch_folder, workers_option
 from pipelines.cli.shards.progress import counter
-from pipelines.cli.shards.texts import duration_text, size_text
+from pipelines.cli.shards.texts import duration_text, plain, size_text
+
+SHOWN = 20
 
 
 @click.command("import")
@@ -62,7 +64,7 @@ def command(
     others by the names of columns or by --columns. Media are copied as they are: videos (mp4, webm, mkv),
     images (jpg, png, webp), sound (flac, wav, mp3, m4a), known by their bytes and decoded from end to end in
     a sandbox. A row that cannot be taken is listed with the reason in OUT/rejects.jsonl. Run the same command
-    again to continue.
+    again to continue. Exit code 1 if a tar ends early or is damaged: what is whole is taken all the same.
     """
     from shards.writing.assembly.layout import Packing
     from shards.writing.importing.run import ImportConfig, import_dataset
@@ -94,11 +96,24 @@ def command(
         rejected = (
             f"{report.num_rejected} rejected ({reasons}), see rejects.jsonl" if reasons else "none rejected"
         )
+        left_out = {
+            **{f"members of type {name}": count for name, count in report.left_out_members.most_common()},
+            **{f"'{name}'": count for name, count in report.odd.most_common()},
+        }
+        if left_out:
+            listed = ", ".join(f"{count} {plain(name)}" for name, count in left_out.items())
+            click.echo(f"left out of the tars: {listed}")
+        for each in report.broken[:SHOWN]:
+            click.echo(plain(each), err=True)
+        if len(report.broken) > SHOWN:
+            click.echo(f"... and {len(report.broken) - SHOWN} more tars, see rejects.jsonl", err=True)
         click.echo(
             f"{made.num_samples} of {report.num_rows} rows in {made.num_shards} shards, "
             f"{size_text(made.size_bytes)}{length}; {rejected}: {output}, dataset "
             f"{made.version[:12]}{', as it was' if made.unchanged else ''}"
         )
+    if report.broken:
+        return FAILED
     return PARTIAL if report.num_rejected > most * (report.num_rows if "%" in max_rejects else 1) else DONE
 
 

@@ -6,6 +6,7 @@ import json
 
 import click
 
+from pipelines.cli import DONE, FAILED
 from pipelines.cli.messages import user_errors
 from pipelines.cli.options import json_option
 from pipelines.cli.shards.options import pairs, workers_option
@@ -50,12 +51,13 @@ def command(
     lanes: int,
     workers: int,
     as_json: bool,
-) -> None:
+) -> int:
     """Index tars that anyone wrote, so that they are read in exact order, with exact resume.
 
     URLS are tars, or folders with tars below. The tars stay as they are; NAME.index.parquet and manifest.json
     are put beside them. Members of types that are not read, and samples that cannot be told apart, are left
-    out and counted. Run it again when tars were added or changed: only those are read.
+    out and counted. Run it again when tars were added or changed: only those are read. Exit code 1 if a tar
+    ends early, is damaged or is none; what is whole is indexed all the same.
     """
     from shards.writing.index_tars import IndexConfig, index_tars
 
@@ -70,7 +72,7 @@ def command(
         report = index_tars(urls, config, show)
     if as_json:
         click.echo(json.dumps(report.to_dict()))
-        return
+        return FAILED if report.broken else DONE
     for detail in report.details[:SHOWN]:
         click.echo(plain(detail), err=True)
     if len(report.details) > SHOWN:
@@ -90,3 +92,11 @@ def command(
         f"dataset "
         f"{report.version[:12]}"
     )
+    if not report.broken:
+        return DONE
+    listed = ", ".join(f"{plain(path)} ({why})" for path, why in list(report.broken.items())[:SHOWN])
+    more = f" and {len(report.broken) - SHOWN} more" if len(report.broken) > SHOWN else ""
+    click.echo(
+        f"{len(report.broken)} tars are damaged or end early: {listed}{more}. Get them again", err=True
+    )
+    return FAILED

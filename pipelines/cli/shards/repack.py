@@ -68,10 +68,13 @@ def command(
     if len(urls) < 2:
         raise BadUsage("give at least one dataset to read, and the folder to write to: repack IN... OUT")
     *inputs, output = urls
+    named = dict(pairs(tables, "--table", "verdicts=verdicts.jsonl"))
+    if named and where is None:
+        click.echo("--table is not used: its columns are for --where, and none is given", err=True)
     config = RepackConfig(
         packing=Packing(count, shard_bytes, seed),
         where=where,
-        tables=dict(pairs(tables, "--table", "verdicts=verdicts.jsonl")),
+        tables={} if where is None else named,
         splits=splits,
         prefix_keys=prefix_keys,
         lanes=lanes,

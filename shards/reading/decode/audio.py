@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from shards.reading.decode.config import PyavConfig
 from shards.reading.decode.limits import MAX_AUDIO_SAMPLES, MAX_CHANNELS, MAX_RATE_HZ
 from shards.reading.decode.media import media_of
-from shards.reading.decode.opening import decoding, opened, stream_of
+from shards.reading.decode.opening import bearing_shortage, decoding, opened, stream_of
 from shards.reading.errors import DecodeError
 
 MARGIN_S = 0.25
@@ -38,6 +38,7 @@ class Sound:
         return len(self.samples) - self.num_valid
 
 
+@bearing_shortage
 def decode_audio(
     data: bytes,
     *,

@@ -3,22 +3,66 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import mmap
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from functools import wraps
+from typing import Any, Literal, ParamSpec, TypeVar
 
 from shards.reading.decode.limits import MAX_STREAMS
 from shards.reading.decode.media import Media
 from shards.reading.errors import DecodeError
 
+P = ParamSpec("P")
+T = TypeVar("T")
 BUFFER_BYTES = 1 << 17
+SPARE_BYTES = 256 << 20
+"""What a decoder asks for at once for the largest frame, and some more."""
+
+
+class OutOfMemoryError(MemoryError):
+    """FFmpeg asked for memory and did not get it."""
+
+
+def bearing_shortage(decode: Callable[P, T]) -> Callable[P, T]:
+    """Decoding that takes no shortage of memory for damage, and no absurd claim for a shortage.
+
+    A second try comes first: the shortage may be over. If memory fails again although there is enough for
+    any sound frame, the bytes claim more than a sound file does, and that is a `DecodeError`; else the
+    MemoryError is raised.
+    """
+
+    @wraps(decode)
+    def run(*arguments: P.args, **options: P.kwargs) -> T:
+        try:
+            return decode(*arguments, **options)
+        except OutOfMemoryError:
+            pass
+        try:
+            return decode(*arguments, **options)
+        except OutOfMemoryError as error:
+            if not has_memory(SPARE_BYTES):
+                raise
+            raise DecodeError(f"{error}: it claims more than there is memory for") from error
+
+    return run
+
+
+def has_memory(num_bytes: int) -> bool:
+    """Whether so much could be had now."""
+    try:
+        mmap.mmap(-1, num_bytes).close()
+    except (MemoryError, OSError):
+        return False
+    return True
 
 
 @contextmanager
 def decoding(what: str) -> Iterator[None]:
     """Whatever FFmpeg finds wrong in the bytes, as a `DecodeError`. Put around nothing but its calls.
 
-    PyAV raises its own errors, and plain ones where it turns FFmpeg's values into Python's.
+    PyAV raises its own errors, and plain ones where it turns FFmpeg's values into Python's. Memory that could
+    not be had is no fault of the bytes yet: that is an `OutOfMemoryError`.
     """
     import av
 
@@ -26,7 +70,9 @@ def decoding(what: str) -> Iterator[None]:
         yield
     except DecodeError:
         raise
-    except (av.FFmpegError, ArithmeticError, MemoryError, ValueError) as error:
+    except MemoryError as error:
+        raise OutOfMemoryError(f"{what}: {error}") from error
+    except (av.FFmpegError, ArithmeticError, ValueError) as error:
         raise DecodeError(f"{what}: {error}") from error
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shards.reading.decode.config import DecoderConfig, PyavConfig, TorchcodecConfig
+from shards.reading.decode.config import DecoderConfig, NvdecConfig, PyavConfig, TorchcodecConfig
 from shards.reading.decode.image import image
 from shards.reading.decode.media import Media, media_of
 from shards.reading.decode.nvdec_video import nvdec_video
-from shards.reading.decode.opening import decoding, opened, stream_of
+from shards.reading.decode.opening import bearing_shortage, decoding, opened, stream_of
 from shards.reading.decode.pictures import Scaler
 from shards.reading.decode.pyav_video import pyav_video
 from shards.reading.decode.source import VideoSource
@@ -23,8 +23,10 @@ from shards.reading.decode.views import Frames, SegmentFrames, Size, Square, Uni
 from shards.reading.errors import DecodeError
 
 DEFAULT_DECODER = PyavConfig()
+Sampling = Literal["uniform", "segment"]
 
 
+@bearing_shortage
 def decode_views(
     data: bytes, views: Sequence[View], *, media: str = "mp4", decoder: DecoderConfig = DEFAULT_DECODER
 ) -> list[Frames]:
@@ -36,7 +38,9 @@ def decode_views(
     Raises:
         DecodeError: the bytes are no such media, do not decode, or exceed a limit.
         ValueError: `media` is of no kind that is decoded.
+        TypeError: `decoder` is no config of a decoder.
         RuntimeError: the decoder is not installed, or has no GPU.
+        MemoryError: memory is short, also at a second try.
     """
     with _open(data, media_of(media), decoder) as source:
         chosen = [source.timeline.choose(view.frames) for view in views]
@@ -63,7 +67,7 @@ def decode_frames(
     *,
     num_frames: int,
     size_px: int,
-    sampling: Literal["uniform", "segment"],
+    sampling: Sampling,
     key: tuple[int, ...],
     media: str = "mp4",
     decoder: DecoderConfig = DEFAULT_DECODER,
@@ -73,14 +77,19 @@ def decode_frames(
 
     Raises:
         DecodeError: the bytes are no such media, do not decode, or exceed a limit.
-        ValueError: `media` is of no kind that is decoded.
+        ValueError: `media` is of no kind that is decoded, or `sampling` neither of the two.
+        TypeError: `decoder` is no config of a decoder.
         RuntimeError: the decoder is not installed, or has no GPU.
+        MemoryError: memory is short, also at a second try.
     """
+    if sampling not in get_args(Sampling):
+        raise ValueError(f"sampling = {sampling!r}: it must be {' or '.join(get_args(Sampling))}")
     frames = UniformFrames(num_frames) if sampling == "uniform" else SegmentFrames(num_frames, key)
     (view,) = decode_views(data, [View(frames, Square(size_px))], media=media, decoder=decoder)
     return view.pixels
 
 
+@bearing_shortage
 def frame_times(data: bytes, *, media: str = "mp4") -> list[float]:
     """The presentation time of every frame that decodes, in seconds from the first. All are decoded.
 
@@ -102,6 +111,11 @@ def frame_times(data: bytes, *, media: str = "mp4") -> list[float]:
 
 
 def _open(data: bytes, media: Media, decoder: DecoderConfig) -> AbstractContextManager[VideoSource]:
+    if not isinstance(decoder, PyavConfig | TorchcodecConfig | NvdecConfig):
+        raise TypeError(
+            f"decoder = {decoder!r}: give the config of a decoder, PyavConfig(), TorchcodecConfig() or "
+            "NvdecConfig() of shards.reading.decode"
+        )
     if media.is_image:
         return image(data, media, decoder.max_pixels)
     if isinstance(decoder, PyavConfig):

@@ -2,8 +2,8 @@
 
 The order of shards is a shuffle, so every shard takes bytes from all sources. The members of a group of
 shards, as many as scratch holds, are first put at their places in a scratch file while each source is
-read once, and the shards are then streamed out of it. A source is hence read once per group, and no
-sample by a request of its own.
+read once (`shards.writing.gathering`), and the shards are then streamed out of it. A source is hence read
+once per group, and samples that lie near each other by one request.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import io
 import os
 import tarfile
 import tempfile
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any
@@ -31,10 +31,10 @@ from shards.reading.errors import DamagedSampleError
 from shards.records import ShardFile
 from shards.writing.assembly.layout import NewShard, PlacedMember
 from shards.writing.assembly.samples import NewSample, Place
+from shards.writing.gathering import Piece, gather, write_at
 from shards.writing.index_file import index_bytes
 from shards.writing.shard_plan import END_OF_ARCHIVE, member_bytes
 
-BLOCK_BYTES = 4 << 20
 GROUP_SAMPLES = 50_000
 """Samples of a group of shards at most: their places are in memory."""
 
@@ -91,54 +91,36 @@ class Copier:
             yield group
 
     def _find(self, shard: NewShard) -> ShardFile | None:
-        """A shard that an earlier try has written, its index being the last of its files."""
+        """A shard that an earlier try has written, its index being the last of its files; None if it is not
+        there, or not byte by byte what would be written now."""
         path = f"{shard.shard_id}.tar"
         try:
             index = self.output.read_bytes(index_path(path))
-            rows = pq.read_table(io.BytesIO(index)).cast(INDEX_SCHEMA).drop_columns("sha256").to_pylist()
-            if (
-                rows != [_row(*sample) for sample in shard.samples]
-                or self.output.size(path) != shard.size_bytes
-            ):
+            rows = pq.read_table(io.BytesIO(index)).cast(INDEX_SCHEMA).to_pylist()
+            if len(rows) != len(shard.samples) or self.output.size(path) != shard.size_bytes:
                 return None
             with self.output.open_read(path) as tar:
-                return _shard_file(shard, _sha256(tar), index)
-        except (FileNotFoundError, KeyError, pa.ArrowInvalid):
+                sha256 = _sha256_if_as_planned(shard, rows, tar)
+            return None if sha256 is None else _shard_file(shard, sha256, index)
+        except (FileNotFoundError, pa.ArrowException, ValueError, KeyError):
             return None
 
     def _gather(
         self, shards: Sequence[tuple[NewShard, int]], gathered: int, pool: ThreadPoolExecutor
     ) -> None:
         """Put all members of some shards, each of which begins somewhere in a file, at their places there."""
-        wanted: dict[tuple[int, str], list[_Wanted]] = defaultdict(list)
+        pieces = []
         for shard, start in shards:
             for sample, members in shard.samples:
                 for placed in members:
                     content = placed.member.content
                     if isinstance(content, Place):
-                        one = _Wanted(content.offset, start + placed.start, placed, sample.key)
-                        wanted[content.storage, content.path].append(one)
+                        one = _Wanted(start + placed.start, placed, sample.key)
+                        storage, size = self.sources[content.storage], placed.member.size
+                        pieces.append(Piece(storage, content.path, content.offset, size, one))
                     else:
                         _put(gathered, start + placed.start, placed.name, content.encode())
-        under_way = [pool.submit(self._copy, *item, gathered) for item in sorted(wanted.items())]
-        for done in under_way:
-            done.result()
-
-    def _copy(self, source: tuple[int, str], members: list[_Wanted], gathered: int) -> None:
-        """All that is wanted of one file, front to back."""
-        storage, path = self.sources[source[0]], source[1]
-        with storage.open_read(path) as file:
-            for one in sorted(members, key=lambda each: each.offset):
-                file.seek(one.offset)
-                data = file.read(one.placed.member.size)
-                if hashlib.sha256(data).hexdigest() != one.placed.member.sha256:
-                    raise DamagedSampleError(
-                        f"{storage.uri(path)}: the {one.placed.member.size} bytes of {one.placed.name} at "
-                        f"{one.offset} are not those that were looked at before: damaged, or changed since. "
-                        "Run cliploom shards verify, mend it, or leave it out: "
-                        f"--where \"key != '{one.key}'\""
-                    )
-                _put(gathered, one.start, one.placed.name, data)
+        gather(pieces, partial(_put_checked, gathered), pool)
 
     def _finish(self, shard: NewShard, start: int, gathered: int) -> ShardFile:
         """Stream a shard out; its bytes begin at `start` of the file where they were gathered."""
@@ -153,12 +135,22 @@ class Copier:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """A member: where its bytes lie in its file, and where its header goes."""
+    """A member, and where its header goes."""
 
-    offset: int
     start: int
     placed: PlacedMember
     key: str
+
+
+def _put_checked(gathered: int, piece: Piece[_Wanted], data: bytes) -> None:
+    one = piece.what
+    if hashlib.sha256(data).hexdigest() != one.placed.member.sha256:
+        raise DamagedSampleError(
+            f"{piece.storage.uri(piece.path)}: the {piece.size} bytes of {one.placed.name} at "
+            f"{piece.offset} are not those that were looked at before: damaged, or changed since. "
+            f"Run cliploom shards verify, mend it, or leave it out: --where \"key != '{one.key}'\""
+        )
+    _put(gathered, one.start, one.placed.name, data)
 
 
 def _copy_sample(
@@ -192,16 +184,34 @@ def _row(sample: NewSample, members: Sequence[PlacedMember]) -> dict[str, Any]:
 
 
 def _put(gathered: int, start: int, name: str, data: bytes) -> None:
+    write_at(gathered, _tar_member(name, data), start)
+
+
+def _tar_member(name: str, data: bytes) -> bytes:
+    """A member with its header and filled up to a block."""
     block = io.BytesIO()
     write_tar_member(block, name, data)
-    os.pwrite(gathered, block.getbuffer(), start)
+    return block.getvalue()
 
 
-def _sha256(file: IO[bytes]) -> str:
-    digest = hashlib.sha256()
-    while block := file.read(BLOCK_BYTES):
-        digest.update(block)
-    return digest.hexdigest()
+def _sha256_if_as_planned(shard: NewShard, rows: Sequence[dict[str, Any]], tar: IO[bytes]) -> str | None:
+    """sha256 of a tar that holds what is planned, as the rows of its index tell; else None."""
+    whole = hashlib.sha256()
+    for (sample, members), row in zip(shard.samples, rows, strict=True):
+        digest = hashlib.sha256()
+        for placed in members:
+            found = tar.read(member_bytes(placed.member.size))
+            data = found[tarfile.BLOCKSIZE :][: placed.member.size]
+            digest.update(data)
+            right = hashlib.sha256(data).hexdigest() == placed.member.sha256
+            if not right or found != _tar_member(placed.name, data):
+                return None
+            whole.update(found)
+        if row != {**_row(sample, members), "sha256": digest.hexdigest()}:
+            return None
+    end = tar.read(len(END_OF_ARCHIVE) + 1)
+    whole.update(end)
+    return whole.hexdigest() if end == END_OF_ARCHIVE else None
 
 
 def _shard_file(shard: NewShard, sha256: str, index: bytes) -> ShardFile:

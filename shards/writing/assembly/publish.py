@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from curation.base.storage import Storage
-from shards.format import MANIFEST_NAME
+from shards.format import MANIFEST_NAME, MANIFESTS_FOLDER
 from shards.reading.errors import ShardError
 from shards.reading.manifest import open_shards
 from shards.records import ShardFile
 from shards.writing.manifest import write_manifest
+
+_LEFT = re.compile(r"\.([0-9]+\.tar|[0-9]+\.index\.parquet|[0-9a-z]+\.json|rejects\.jsonl)\.[0-9a-f]{8}\.tmp")
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ def publish(
         _check_same(output, lanes, generation)
     shards = sorted(write(), key=lambda shard: shard.shard_id)
     version = write_manifest(output, shards, lanes)["version"]
+    _sweep(output, generation)
     return Published(
         version=version,
         generation=generation,
@@ -48,6 +52,20 @@ def publish(
         duration_s=round(sum(shard.duration_s for shard in shards), 6),
         unchanged=there,
     )
+
+
+def _sweep(output: Storage, generation: str) -> None:
+    """Remove what tries that were killed were writing; other stores than this machine keep nothing of it."""
+    root = output.local_root
+    if root is None:
+        return
+    for file in (
+        *root.glob(".*.tmp"),
+        *(root / MANIFESTS_FOLDER).glob(".*.tmp"),
+        *(root / generation).rglob(".*.tmp"),
+    ):
+        if _LEFT.fullmatch(file.name):
+            file.unlink(missing_ok=True)
 
 
 def _check_same(output: Storage, lanes: int, generation: str) -> None:

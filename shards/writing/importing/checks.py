@@ -14,6 +14,7 @@ from curation.base.storage import Storage
 from curation.media.limits import DEFAULT_LIMITS
 from curation.media.sandbox import DecodeError, Sandbox
 from shards.reading.index import MAX_SAMPLE_BYTES
+from shards.reading.parts import check_parts
 from shards.writing.importing.media import CheckedMedia, check_media
 from shards.writing.importing.metadata import ImportedFile
 
@@ -74,12 +75,13 @@ def check_file(file: FileToCheck) -> ImportedFile | Refused:
     """Hash a file and decode it from end to end, in the sandbox.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: it cannot be read, or lies on a server that gives no parts of files.
     """
     root = file.storage.local_root
     sandbox = Sandbox(DEFAULT_LIMITS)
     if root is not None and file.size is None:
         return _check_local(sandbox, root / file.path)
+    check_parts(file.storage.uri(file.path))
     with tempfile.NamedTemporaryFile(prefix="cliploom-import-") as copy:
         with file.storage.open_read(file.path) as raw:
             raw.seek(file.offset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -147,7 +148,7 @@ class Columns:
             if texts.get(field)
         }
         scores = {
-            field.removeprefix("score."): _number(field, text)
+            field.removeprefix("score."): self._number(field, text)
             for field, text in texts.items()
             if field.startswith("score.") and text
         }
@@ -160,12 +161,29 @@ class Columns:
             licence=texts.get("licence") or None,
             title=texts.get("title") or None,
             source=texts.get("source") or None,
-            start_s=_seconds("start", start) if start else None,
-            end_s=_seconds("end", end) if end else None,
+            start_s=self._seconds("start", start) if start else None,
+            end_s=self._seconds("end", end) if end else None,
             split=texts.get("split") or None,
             scores=scores,
             others={name: value for name, value in sorted(values.items()) if value not in (None, "", [], {})},
         )
+
+    def _number(self, field: str, text: str) -> float:
+        said = f"its column '{self.meaning[field]}' ({field}) is {text[:40]!r}"
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError(f"{said}, which is no number") from None
+        if not math.isfinite(value):
+            raise ValueError(f"{said}, which is no finite number")
+        return value
+
+    def _seconds(self, field: str, text: str) -> float:
+        """Seconds, or hours:minutes:seconds."""
+        clock = _CLOCK.fullmatch(text)
+        if clock is not None:
+            return round(int(clock[1] or 0) * 3600 + int(clock[2]) * 60 + float(clock[3]), 6)
+        return self._number(field, text)
 
 
 def _text(value: Any) -> str:
@@ -174,18 +192,3 @@ def _text(value: Any) -> str:
     if isinstance(value, str):
         return " ".join(value.split()) if "\n" in value else value.strip()
     return str(value)
-
-
-def _number(field: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"its {field} is {text[:40]!r}, which is no number") from None
-
-
-def _seconds(field: str, text: str) -> float:
-    """Seconds, or hours:minutes:seconds."""
-    clock = _CLOCK.fullmatch(text)
-    if clock is not None:
-        return round(int(clock[1] or 0) * 3600 + int(clock[2]) * 60 + float(clock[3]), 6)
-    return _number(field, text)

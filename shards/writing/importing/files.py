@@ -11,10 +11,17 @@ from curation.base.storage import Storage, is_local, normalise, open_file_system
 
 
 class MediaFolder:
-    """The folder of a table's media, local or a URL."""
+    """The folder of a table's media, local or a URL.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+    """
 
     def __init__(self, url: str) -> None:
         self.storage = Storage(url)
+        root = self.storage.local_root
+        if root is not None and not root.is_dir():
+            raise FileNotFoundError(f"{url}: no such folder. Give that of the media with --media")
 
     def find(self, names: Sequence[str]) -> tuple[str, str]:
         """The path, below the folder, of the first of some names that is there, and what tells a change of

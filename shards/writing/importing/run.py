@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from curation.base.storage import Storage
-from shards.format import DEFAULT_LANES, MANIFEST_NAME
+from shards.format import DEFAULT_LANES, MANIFEST_NAME, SPLIT_NAME
 from shards.reading.errors import ShardError
+from shards.reading.keys import split_name
+from shards.reading.tar import BROKEN, Odd
 from shards.records import ShardFile
 from shards.writing.assembly.catalog import Catalog
 from shards.writing.assembly.copier import Copier
@@ -21,10 +23,10 @@ from shards.writing.assembly.layout import Packing, generation_of, lay_out
 from shards.writing.assembly.publish import Published, publish
 from shards.writing.assembly.samples import NewMember, NewSample, Place
 from shards.writing.assembly.scratch import scratch_of
-from shards.writing.importing.candidates import BadRow, Candidate, candidates, facts_json
+from shards.writing.importing.candidates import BadRow, Candidate, TarNote, candidates, facts_json
 from shards.writing.importing.checks import Checks, FileToCheck, Refused, check_file
 from shards.writing.importing.metadata import ImportedFile, imported_metadata
-from shards.writing.select import SPLIT_NAME
+from shards.writing.outputs import check_writable
 
 REJECTS_NAME = "rejects.jsonl"
 SPAN_TOLERANCE_S = 1.0
@@ -49,18 +51,24 @@ class ImportConfig:
 
 @dataclass
 class ImportReport:
-    """What became of the rows; `reused` files were checked by an earlier try."""
+    """What became of the rows; `reused` files were checked by an earlier try. Of others' tars:
+    `left_out_members` are of types that are not read, by extension, `odd` counts what else was left out,
+    by the name of the fault; `broken` says which tars end early, or are damaged, and where."""
 
     published: Published | None = None
     num_rows: int = 0
     num_rejected: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     reused: int = 0
+    left_out_members: Counter[str] = field(default_factory=Counter)
+    odd: Counter[str] = field(default_factory=Counter)
+    broken: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         made = asdict(self.published) if self.published is not None else None
-        return {**vars(self), "published": made, "reasons": dict(self.reasons)}
+        counts = {name: dict(value) for name, value in vars(self).items() if isinstance(value, Counter)}
+        return {**vars(self), **counts, "published": made}
 
 
 def import_dataset(
@@ -82,6 +90,7 @@ def import_dataset(
     if not SPLIT_NAME.fullmatch(config.split):
         raise ShardError(f"--split {config.split}: use lower-case letters, digits, - and _")
     out = Storage(output)
+    check_writable(out.url)
     with (
         scratch_of(scratch),
         closing(Checks(scratch / "checks.sqlite")) as checks,
@@ -94,9 +103,12 @@ def import_dataset(
         if not catalog.totals():
             if not out.exists(MANIFEST_NAME):
                 _write_rejects(out, rejects)
+            if not report.num_rows and not report.broken:
+                raise ShardError(f"{', '.join(urls)}: there is nothing to import, neither a row nor a sample")
+            counts = (report.reasons + report.odd).most_common()
+            reasons = ", ".join(f"{count} {reason}" for reason, count in counts)
             raise ShardError(
-                f"{', '.join(urls)}: none of {report.num_rows} rows could be taken "
-                f"({', '.join(f'{count} {reason}' for reason, count in report.reasons.most_common())}); see "
+                f"{', '.join(urls)}: none of {report.num_rows} rows could be taken ({reasons}); see "
                 f"{out.uri(REJECTS_NAME)}"
             )
         generation = generation_of(catalog, config.packing)
@@ -131,6 +143,9 @@ class _Import:
         """Put every row that can be taken into the catalog."""
         with ThreadPoolExecutor(self._config.workers, thread_name_prefix="check") as pool:
             for row, files in self._ahead(self._rows(urls), pool):
+                if isinstance(row, TarNote):
+                    self._note(row, rejects)
+                    continue
                 bad = row if isinstance(row, BadRow) else self._take(row, files)
                 self.report.num_rows += 1
                 if bad is not None:
@@ -139,16 +154,30 @@ class _Import:
                     rejects.write(facts_json(bad).encode() + b"\n")
                 told(1)
 
-    def _rows(self, urls: Sequence[str]) -> Iterator[Candidate | BadRow]:
+    def _note(self, note: TarNote, rejects: IO[bytes]) -> None:
+        """Count what is odd about a tar; where it is broken, list it among what was not taken."""
+        finding, report = note.finding, self.report
+        parts = split_name(finding.name)
+        if finding.odd == Odd.NOT_READ and parts is not None:
+            report.left_out_members[parts[1]] += 1
+            return
+        report.odd[finding.odd.value] += 1
+        if finding.odd in BROKEN:
+            detail = f"{finding.detail} (byte {finding.offset})"
+            report.broken.append(f"{note.origin}: {detail}")
+            bad = BadRow(note.origin, None, None, finding.odd.value, detail)
+            rejects.write(facts_json(bad).encode() + b"\n")
+
+    def _rows(self, urls: Sequence[str]) -> Iterator[Candidate | BadRow | TarNote]:
         config = self._config
         for url in urls:
             yield from candidates(url, config.columns, config.media, config.media_name)
 
     def _ahead(
-        self, rows: Iterator[Candidate | BadRow], pool: ThreadPoolExecutor
-    ) -> Iterator[tuple[Candidate | BadRow, list[ImportedFile | Refused]]]:
+        self, rows: Iterator[Candidate | BadRow | TarNote], pool: ThreadPoolExecutor
+    ) -> Iterator[tuple[Candidate | BadRow | TarNote, list[ImportedFile | Refused]]]:
         """Each row, in order, with what its files are."""
-        waiting: deque[tuple[Candidate | BadRow, list[_Check]]] = deque()
+        waiting: deque[tuple[Candidate | BadRow | TarNote, list[_Check]]] = deque()
         for row in rows:
             files = row.files if isinstance(row, Candidate) else ()
             waiting.append((row, [self._start(file, pool) for file in files]))
@@ -165,8 +194,8 @@ class _Import:
         return _Check(file, None, pool.submit(check_file, file))
 
     def _finish(
-        self, row: Candidate | BadRow, checks: Sequence[_Check]
-    ) -> tuple[Candidate | BadRow, list[ImportedFile | Refused]]:
+        self, row: Candidate | BadRow | TarNote, checks: Sequence[_Check]
+    ) -> tuple[Candidate | BadRow | TarNote, list[ImportedFile | Refused]]:
         found = []
         for check in checks:
             result = check.known
