@@ -14,9 +14,9 @@ from captioning.client.config import UrlsConfig
 from captioning.client.requests import ChatRequest, Model, SamplingConfig
 from captioning.client.responses import Responses
 from captioning.lines import UnusableAnswer
-from captioning.serve.config import ServerConfig
+from captioning.serve.config import ServerConfig, units_in_flight
 from curation.base.config import Config, operational
-from curation.base.stages import Misconfigured
+from curation.base.stages import Misconfigured, Resources
 from curation.base.storage import Storage
 from curation.base.workspace import Workspace
 
@@ -74,6 +74,11 @@ class ServedModelConfig(ServedConfig):
         `sampling` is that of the answer that was used, where that was another draw than the first.
         """
         return {**super().decoding(), **(sampling or self.sampling).semantic()}
+
+
+def for_server(resources: Resources, server: ServerConfig) -> Resources:
+    """What a stage occupies that asks a server: as many units in hand as keep it busy."""
+    return replace(resources, units_in_flight=units_in_flight(server))
 
 
 def open_client(config: ServedConfig, workspace: Workspace, stage: str) -> Client:

@@ -34,8 +34,7 @@ from captioning.records import (
     SourceLine,
     Wording,
 )
-from captioning.serve.config import units_in_flight
-from captioning.served import Question, ServedModelConfig, Unusable, Used, ask, open_client
+from captioning.served import Question, ServedModelConfig, Unusable, Used, ask, for_server, open_client
 from curation.base.config import operational
 from curation.base.records import Record
 from curation.base.rejects import Rejected
@@ -95,9 +94,8 @@ class LlmFusion(Join[FusedCaption]):
 
     def __init__(self, config: LlmFusionConfig, workspace: Workspace) -> None:
         self.config = config
-        self.resources = replace(  # type: ignore[misc]  # the runner asks the instance
-            self.resources, units_in_flight=units_in_flight(config.server)
-        )
+        # The runner asks the instance.
+        self.resources = for_server(self.resources, config.server)  # type: ignore[misc]
         self._workspace = workspace
         self._prompt = load_prompt(config.prompt, "duration", "claims")
         self._repair_prompt = load_prompt(config.repair_prompt, "problems")

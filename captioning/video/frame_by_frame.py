@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -18,8 +18,7 @@ from captioning.lines import MAX_LINE_CHARS, SCHEMA, UnusableAnswer, said
 from captioning.prompts import load_prompt
 from captioning.provenance import without_folders
 from captioning.records import Caption, Modality
-from captioning.serve.config import units_in_flight
-from captioning.served import Question, ServedModelConfig, Unusable, ask, open_client
+from captioning.served import Question, ServedModelConfig, Unusable, ask, for_server, open_client
 from captioning.served_captions import facts_of_clip, served_caption
 from captioning.video.chosen import NO_FRAMES, chosen_frames, fitting_jpeg
 from curation.base.config import Config, operational
@@ -68,9 +67,8 @@ class FrameByFrameCaptioner(Map[Clip, Caption]):
 
     def __init__(self, config: FrameByFrameConfig, workspace: Workspace) -> None:
         self.config = config
-        self.resources = replace(  # type: ignore[misc]  # the runner asks the instance
-            self.resources, units_in_flight=units_in_flight(config.frame.server)
-        )
+        # The runner asks the instance.
+        self.resources = for_server(self.resources, config.frame.server)  # type: ignore[misc]
         self._workspace = workspace
         self._frame_prompt = load_prompt(config.frame_prompt)
         self._summary_prompt = load_prompt(config.summary_prompt, "duration", "frames")
