@@ -14,7 +14,7 @@ from pydantic import Field
 
 from captioning.audio.silero import SAMPLE_RATE_HZ, Floats
 from captioning.speech.heard import Recognised, Utterance, Word
-from captioning.speech.recogniser import AUTO, Recogniser, SpokenLanguageConfig, installed
+from captioning.speech.recogniser import AUTO, Recogniser, SpokenLanguageConfig, english_only, installed
 from captioning.speech.whisper_weights import sha256_of
 from curation.base.config import operational
 from curation.base.stages import Resources
@@ -128,12 +128,7 @@ class FasterWhisperRecogniser(Recogniser):
             ) from error
         self._pipeline = BatchedInferencePipeline(self._network)
         if not self._network.model.is_multilingual:
-            if self.language not in (None, "en"):
-                raise ValueError(
-                    f"captioning.speech.language = {self.language}, but {self._config.model} knows English "
-                    "only. Choose weights without .en, or language: en"
-                )
-            self.language = "en"
+            self.language = english_only(self.language, self._config.model)
 
     def fingerprints(self) -> Mapping[str, str]:
         """The arithmetic and the weights."""

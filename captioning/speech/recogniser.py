@@ -60,6 +60,20 @@ def installed(packages: Iterable[str], kind: str) -> dict[str, str]:
         ) from None
 
 
+def english_only(language: str | None, model: str) -> str:
+    """The language of weights that know no other than English.
+
+    Raises:
+        ValueError: another one is asked for.
+    """
+    if language not in (None, "en"):
+        raise ValueError(
+            f"captioning.speech.language = {language}, but {model} knows English only. Choose weights "
+            "without .en, or language: en"
+        )
+    return "en"
+
+
 class Recogniser(ABC):
     """Writes down speech in pieces of up to 30 s.
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from captioning.audio.silero import SAMPLE_RATE_HZ, Floats
 from captioning.speech.heard import Recognised, Utterance, Word
-from captioning.speech.recogniser import AUTO, Recogniser, SpokenLanguageConfig, installed
+from captioning.speech.recogniser import AUTO, Recogniser, SpokenLanguageConfig, english_only, installed
 from captioning.speech.whisper_weights import find_checkpoint, load_whisper, sha256_of
 from curation.base.config import operational
 from curation.base.stages import Resources
@@ -75,12 +75,7 @@ class WhisperRecogniser(Recogniser):
         self._network = load_whisper(path, self.revision, "cuda" if on_gpu else "cpu")
         self._half = on_gpu
         if not self._network.is_multilingual:
-            if self.language not in (None, "en"):
-                raise ValueError(
-                    f"captioning.speech.language = {self.language}, but {self._config.model} knows English "
-                    "only. Choose weights without .en, or language: en"
-                )
-            self.language = "en"
+            self.language = english_only(self.language, self._config.model)
 
     def fingerprints(self) -> Mapping[str, str]:
         """The arithmetic and the weights."""
