@@ -225,7 +225,7 @@ def _parse(storage: Storage, manifest: Mapping[str, Any]) -> ShardList:
     tars = storage
     if "tars" in manifest:
         # Tars that were indexed where nothing could be written beside them.
-        tars = _tars_elsewhere(storage, str(manifest["tars"]))
+        tars = tars_elsewhere(storage, str(manifest["tars"]))
     shards = tuple(
         Shard(
             storage=tars,
@@ -251,11 +251,14 @@ def _parse(storage: Storage, manifest: Mapping[str, Any]) -> ShardList:
     return ShardList(version=version, lanes=lanes, shards=shards, splits=splits, parts=(version,))
 
 
-def _tars_elsewhere(storage: Storage, url: str) -> Storage:
+def tars_elsewhere(storage: Storage, url: str) -> Storage:
     """The place of tars that do not lie with their manifest.
 
     Who wrote a manifest on this machine may name any. One from elsewhere is not to have files of this machine
     read, nor what its login opens in other places.
+
+    Raises:
+        ShardError: it names such a place.
     """
     check_url(url)
     if is_local(storage.url):

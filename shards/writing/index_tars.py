@@ -18,7 +18,7 @@ from typing import Any
 from curation.base.storage import Storage, normalise, open_file_system
 from shards.format import DEFAULT_LANES, INDEXED, MANIFEST_NAME, SPLIT_NAME, canonical_json, index_path
 from shards.reading.errors import ShardError
-from shards.reading.manifest import RELATIVE_PATH, as_urls, open_shards
+from shards.reading.manifest import RELATIVE_PATH, as_urls, open_shards, tars_elsewhere
 from shards.reading.tar import BROKEN
 from shards.reading.tars import check_uncompressed
 from shards.reading.urls import expand
@@ -90,6 +90,8 @@ def index_tars(
     paths = [tar[len(root.url) + 1 :] for tar in tars]
     output = root if config.output is None else Storage(config.output)
     check_writable(output.url, "Put indexes and manifest elsewhere with --output FOLDER")
+    if output.url != root.url:
+        tars_elsewhere(output, root.url)
     for path in paths:
         _check_path(path, root.url)
     known = _known(output, root, config)

@@ -102,6 +102,12 @@ def test_indexes_elsewhere_for_tars_that_may_only_be_read(folder: Path, tmp_path
     assert len(set(keys(reader, 45))) == 45
 
 
+def test_indexes_that_readers_would_refuse_are_not_made(folder: Path) -> None:
+    """A manifest that is not on this machine may not name files of it."""
+    with pytest.raises(ShardError, match=r"s3://indexes/a: .*may name places of s3://indexes only"):
+        index_tars(str(folder / "*.tar"), IndexConfig(output="s3://indexes/a"))
+
+
 def test_what_is_not_read_is_left_out_and_counted(tmp_path: Path) -> None:
     files = [
         ("1.jpg", b"a"), ("1.cls", b"3"), ("1.txt", b"One."),
