@@ -46,6 +46,7 @@ class ShardCache:
         self._lock = threading.Lock()
         self._held: OrderedDict[str, Held] = OrderedDict()
         self._users: dict[str, int] = {}
+        self._released: set[str] = set()
         self._under_way: dict[str, threading.Event] = {}
         self._store: Store = PrivateStore(max_bytes) if folder is None else FolderStore(folder, max_bytes)
         self._ledger = self._store.ledger if isinstance(self._store, FolderStore) else None
@@ -76,6 +77,7 @@ class ShardCache:
             if held is not None:
                 with self._lock:
                     self._users[name] -= 1
+                    self._let_go_if_released(name)
 
     def has(self, name: str, size: int) -> bool:
         """Whether a shard is here, complete."""
@@ -99,6 +101,8 @@ class ShardCache:
             NoRoomError: the limit is taken by shards in use; the message has the figures.
             OSError: the shard cannot be read, or the disk is full.
         """
+        with self._lock:
+            self._released.discard(name)
         while not self.has(name, size):
             with self._alone(name) as other:
                 if other is None:
@@ -138,13 +142,14 @@ class ShardCache:
                 self._let_go(name)
 
     def release(self, name: str) -> None:
-        """Let other processes remove a shard that this one does not need soon."""
+        """Let other processes remove a shard that this one does not need soon: at once, or as soon as who
+        reads or fetches it is done."""
         if self._ledger is None:
             # It would be gone.
             return
         with self._lock:
-            if name in self._held and not self._users[name]:
-                self._let_go(name)
+            self._released.add(name)
+            self._let_go_if_released(name)
 
     def close(self) -> None:
         """Let go of everything that no thread is reading."""
@@ -187,6 +192,10 @@ class ShardCache:
         for name in [name for name in self._held if not self._users[name]][:count]:
             self._let_go(name)
 
+    def _let_go_if_released(self, name: str) -> None:
+        if name in self._released and name in self._held and not self._users[name]:
+            self._let_go(name)
+
     def _let_go(self, name: str) -> None:
         self._store.close(self._held.pop(name))
         del self._users[name]
@@ -220,6 +229,7 @@ class ShardCache:
         with self._lock:
             if name not in self._held:
                 self._hold(name, draft)
+                self._let_go_if_released(name)
                 return
         # It had its name before, so another thread has borrowed it by that: one of the two is enough.
         self._store.close(draft)

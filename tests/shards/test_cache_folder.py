@@ -16,6 +16,7 @@ from shards.reading.cache import ShardCache
 from shards.reading.cache_ledger import LEDGER_NAME, Ledger
 from shards.reading.cache_store import NoRoomError
 from shards.reading.errors import ShardError
+from shards.reading.sources import Target
 from tests.shards.cached import NAMES, fill, tars, wait_until
 
 
@@ -54,6 +55,26 @@ def test_what_is_in_use_is_not_removed(tmp_path: Path) -> None:
         fill(cache, NAMES[2], 1000)
         assert os.pread(descriptor, 4, 0) == b"xxxx"
     assert [cache.has(name, 1000) for name in NAMES[:3]] == [True, False, True]
+
+
+def test_what_was_released_while_it_was_fetched_or_read_is_not_held(tmp_path: Path) -> None:
+    cache, other = ShardCache(str(tmp_path), 2000), ShardCache(str(tmp_path), 2000)
+
+    def download(target: Target) -> None:
+        cache.release(NAMES[0])
+        target.write(b"x" * 1000)
+
+    cache.fetch(NAMES[0], 1000, download, sha256=None, needed=lambda name: True, wait=True)
+    assert fill(other, NAMES[1], 2000)
+    other.close()
+
+    fill(cache, NAMES[2], 1000, needed=lambda name: True)
+    with cache.borrow(NAMES[2], 1000) as descriptor:
+        cache.release(NAMES[2])
+        assert descriptor is not None
+        with pytest.raises(NoRoomError):
+            fill(other, NAMES[3], 2000)
+    assert fill(other, NAMES[3], 2000)
 
 
 def test_a_file_of_another_length_is_no_shard(tmp_path: Path) -> None:
