@@ -2,8 +2,10 @@
 
     python benchmarks/parity.py FILE...
 
-One line per output: the largest absolute and relative error of its values. The last line is JSON. Exit
-status 1 if any absolute error is above 1e-4 (float32 on a CPU), 2 if a file is of no known kind.
+One line per output: the largest absolute error of its values, and the largest relative one (as a share of
+the reference's value or of the root mean square of the output, whichever is larger). The last line is JSON.
+Exit status 1 if any absolute error is above 1e-4 or any relative one above 1e-3 (float32 on a CPU), 2 if a
+file is of no known kind.
 """
 
 from __future__ import annotations
@@ -17,14 +19,16 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import parity_shots
+from benchmarks import parity_internvideo2, parity_shots
 from benchmarks.interleaved import last_line
 from benchmarks.parity_output import Difference
 
 MAX_ABSOLUTE = 1e-4
+MAX_RELATIVE = 1e-3
 
 KINDS: tuple[tuple[frozenset[str], Callable[[Mapping[str, Any]], Iterator[Difference]]], ...] = (
     (parity_shots.KEYS, parity_shots.differences),
+    (parity_internvideo2.KEYS, parity_internvideo2.differences),
 )
 """The keys that a kind of file has, and what compares it."""
 
@@ -48,16 +52,22 @@ def main(arguments: list[str] | None = None) -> int:
         f"{path} {output}"
         for path, rows in errors.items()
         for output, row in rows.items()
-        if row["absolute"] > MAX_ABSOLUTE
+        if row["absolute"] > MAX_ABSOLUTE or row["relative"] > MAX_RELATIVE
     ]
-    last_line(max_absolute=MAX_ABSOLUTE, met=not above, above=above, errors=errors)
+    last_line(max_absolute=MAX_ABSOLUTE, max_relative=MAX_RELATIVE, met=not above, above=above, errors=errors)
     return int(bool(above))
 
 
 def _shown(path: Path, row: Difference) -> dict[str, float]:
-    verdict = "" if row.absolute <= MAX_ABSOLUTE else f", above {MAX_ABSOLUTE:g}"
-    print(f"{path.name} {row.output}: absolute {row.absolute:.2e}{verdict}, relative {row.relative:.2e}")
+    print(
+        f"{path.name} {row.output}: absolute {_told(row.absolute, MAX_ABSOLUTE)}, "
+        f"relative {_told(row.relative, MAX_RELATIVE)}"
+    )
     return {"absolute": row.absolute, "relative": row.relative}
+
+
+def _told(error: float, bound: float) -> str:
+    return f"{error:.2e}" if error <= bound else f"{error:.2e} (above {bound:g})"
 
 
 def differences(path: Path) -> Iterator[Difference]:

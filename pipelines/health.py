@@ -9,13 +9,13 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import metadata, util
+from importlib import util
 from pathlib import Path
 
 from curation.base.ids import attempt_id
 from curation.base.storage import Storage
+from pipelines.shadowing import OURS, PACKAGES, other_owners, shadow_of
 
-PACKAGES = ("curation", "captioning", "shards", "training", "pipelines")
 EXTRAS = {"ray": "ray", "vllm": "vllm", "whisper": "whisper", "train": "deepspeed", "gpu": "flash_attn"}
 RACERS = 8
 
@@ -33,7 +33,7 @@ def check_machine() -> Iterator[Finding]:
     """Everything a local run needs."""
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("python", sys.version_info >= (3, 11), f"{version} (3.11 or newer is needed)")
-    yield from _foreign_packages()
+    yield from check_packages()
     yield _ffmpeg()
     yield _sandbox()
     free = shutil.disk_usage(tempfile.gettempdir()).free
@@ -47,6 +47,28 @@ def check_machine() -> Iterator[Finding]:
         there = util.find_spec(module) is not None
         detail = "installed" if there else f"not installed: pip install 'cliploom[{extra}]'"
         yield Finding(f"extra {extra}", True if there else None, detail)
+
+
+def check_packages() -> Iterator[Finding]:
+    """Other distributions that own one of our package names, and folders or files that shadow one."""
+    for package in PACKAGES:
+        name, ours = f"package {package}", OURS / package
+        if others := other_owners(package):
+            names = ", ".join(others)
+            yield Finding(name, False, f"also owned by {names}: pip uninstall {' '.join(others)}")
+        elif (shadow := shadow_of(package)) is None:
+            yield Finding(name, True, str(ours))
+        elif shadow.now:
+            detail = (
+                f"'{shadow.path}' is imported instead of '{ours}': rename it, or take it out of PYTHONPATH"
+            )
+            yield Finding(name, False, detail)
+        else:
+            detail = (
+                f"'{shadow.path}' is imported instead of '{ours}' by `python -m`, `torchrun -m` and scripts "
+                "started here: rename it, or work in another folder"
+            )
+            yield Finding(name, False, detail)
 
 
 def check_storage(url: str) -> Iterator[Finding]:
@@ -122,25 +144,6 @@ def _delta(storage: Storage, folder: str) -> Finding:
     found = tables.read("probe")
     ok = found is not None and sorted(found.column("number").to_pylist()) == [0, 1]
     return Finding("Delta commits", ok, "two commits read back" if ok else "commits did not read back")
-
-
-def _foreign_packages() -> Iterator[Finding]:
-    """Other distributions that own one of our package names, and folders that shadow one."""
-    owners = metadata.packages_distributions()
-    for package in PACKAGES:
-        others = sorted({name for name in owners.get(package, []) if name.lower() != "cliploom"})
-        if others:
-            detail = f"also owned by {', '.join(others)}: pip uninstall {' '.join(others)}"
-            yield Finding(f"package {package}", False, detail)
-            continue
-        spec = util.find_spec(package)
-        found = Path(spec.origin).parent if spec is not None and spec.origin else None
-        ours = Path(__file__).resolve().parent.parent / package
-        if found is None or found.resolve() != ours:
-            detail = f"'{found}' is imported instead of '{ours}': rename that folder or work elsewhere"
-            yield Finding(f"package {package}", False, detail)
-        else:
-            yield Finding(f"package {package}", True, str(found))
 
 
 def _ffmpeg() -> Finding:

@@ -112,6 +112,18 @@ class DataConfig(Config):
     prefetch_batches: int = operational(2, description="Batches kept ready for the trainer.", ge=1, le=64)
 
     @model_validator(mode="after")
+    def _known_sources(self) -> Self:
+        known = self.mixture or {}
+        unknown = [name for name in self.augmentation.unmirrored_sources if name not in known]
+        if unknown:
+            raise ValueError(
+                f"augmentation.unmirrored_sources names '{unknown[0]}', which is no data set of mixture "
+                f"({', '.join(known) or 'there is none'}). With one data set that must not be mirrored, set "
+                "augmentation.flip_probability to 0."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _one_source_of_samples(self) -> Self:
         if (self.train is None) == (self.mixture is None):
             given = "neither" if self.train is None else "both"

@@ -1,45 +1,67 @@
-"""What a run writes down about itself: JSON lines for programs, TensorBoard for eyes.
+"""What a run writes down about itself, gathered from all its processes and written by the first.
 
 OUTPUT/metrics.jsonl    one object per logged step
-OUTPUT/tensorboard/
+OUTPUT/tensorboard/     the same for eyes
+W&B                     the same, if `logging.wandb` is given
 """
 
 from __future__ import annotations
 
-import json
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curation.base.config import Config, operational
+from training.hardware import device_memory_bytes, host_memory_bytes, peak_tflops
+from training.wandb_config import WandbConfig
 
 if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
+    import torch
 
     from training.batch import Batch
-    from training.loop import StepResult
+    from training.cost import Cost
+    from training.sinks import Sink
     from training.state import Progress
+    from training.step import StepResult
+    from training.together import Processes
 
 METRICS_FILE = "metrics.jsonl"
 RATE_WINDOW_STEPS = 20
-FLUSH_S = 10
+TERA = 1e12
 
 
 class LoggingConfig(Config):
-    """What is logged how often."""
+    """What is logged how often, and where to."""
 
     every_steps: int = operational(1, description="Steps between logged steps.", ge=1)
     tensorboard: bool = operational(True, description="Write TensorBoard event files too.")
+    wandb: WandbConfig | None = operational(
+        None, description="Log to Weights & Biases too (pip install wandb); null: do not."
+    )
+    peak_tflops: float | None = operational(
+        None,
+        description="Peak TFLOP/s of one device without sparsity, the whole of which MFU is a share; null: "
+        "that of the GPU's data sheet in bfloat16, and no MFU on a CPU or an unknown GPU.",
+        gt=0,
+        le=1e6,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepLog:
-    """One logged step. `samples_per_s` and `data_wait_share` (0..1, time spent waiting for a batch)
-    are taken over the last steps, checkpoints included; `epoch` is that of the batch's last sample;
-    `damaged` counts samples of the data set that others have replaced so far."""
+    """One logged step, of all processes together.
+
+    `samples_per_s` and `data_wait_share` (0..1, time spent waiting for a batch, in each step that of the
+    process which waited longest) are taken over the last steps, checkpoints included. `mfu` (0..1) is the
+    share of the devices' peak that the student's forward and backward passes took, without what activation
+    checkpointing computes again; `mfu_with_teachers` counts the teachers' forward passes too; both are None
+    where the peak is not known. `device_memory_bytes` (None on a CPU) and `host_memory_bytes` are the most
+    that one process held so far. `sources` has the share of each data set of a mixture in the samples since
+    the logged step before. `epoch` is that of the first process's last sample; `damaged` counts samples of
+    the data set that others have replaced so far.
+    """
 
     step: int
     steps: int
@@ -50,7 +72,22 @@ class StepLog:
     grad_norm: float
     samples_per_s: float
     data_wait_share: float
+    mfu: float | None
+    mfu_with_teachers: float | None
+    device_memory_bytes: int | None
+    host_memory_bytes: int
+    sources: Mapping[str, float]
     damaged: int
+
+    def scalars(self) -> dict[str, float]:
+        """Everything that can be drawn as a curve, by name."""
+        values: dict[str, float] = {}
+        for name, value in asdict(self).items():
+            if isinstance(value, dict):
+                values |= {f"{name}/{key}": part for key, part in value.items()}
+            elif value is not None and name not in ("step", "steps"):
+                values[name] = value
+        return values
 
 
 @dataclass(frozen=True)
@@ -65,7 +102,8 @@ OnLog = Callable[[StepLog | Note], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Totals:
-    """A whole call: `seconds` from the first wait for data to the end of the last step."""
+    """A whole call: samples of all processes; `seconds` from the first wait for data to the end of the last
+    step."""
 
     samples: int = 0
     seconds: float = 0.0
@@ -93,92 +131,91 @@ class Totals:
 
 
 class MetricsLog:
-    """Writes logged steps to files and hands them to whoever shows them. A context manager.
+    """Writes logged steps and hands them to whoever shows them. A context manager.
 
-    A resumed run repeats the steps after its checkpoint, so lines of those steps are dropped first.
+    Every process of a run has one and calls `step` after each step; the first process writes.
     """
 
     def __init__(
-        self, output: Path, config: LoggingConfig, *, steps: int, first_step: int, on_log: OnLog | None
+        self,
+        config: LoggingConfig,
+        *,
+        steps: int,
+        ranks: Processes,
+        device: torch.device,
+        sink: Sink,
+        on_log: OnLog | None,
+        cost: Cost | None = None,
     ) -> None:
+        """`cost` is that of a clip of the batch; without it there is no MFU. `sink` is that of the first
+        process, others have one that writes nothing."""
         self._config = config
         self._steps = steps
+        self._ranks = ranks
+        self._device = device
+        self._sink = sink
         self._on_log = on_log
+        self._cost = cost
+        peak = config.peak_tflops or peak_tflops(device)
+        self._peak_flops = peak * TERA * ranks.world_size if peak is not None else None
+        self._sources: Counter[str] = Counter()
         self.totals = Totals()
         self._started: float = time.monotonic()
         self._recent: deque[Totals] = deque([self.totals], maxlen=RATE_WINDOW_STEPS + 1)
-        self._metrics = output / METRICS_FILE
-        _drop_later_lines(self._metrics, first_step)
-        self._tensorboard: SummaryWriter | None = None
-        if config.tensorboard:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self._tensorboard = SummaryWriter(
-                str(output / "tensorboard"), purge_step=first_step + 1, flush_secs=FLUSH_S
-            )
 
     def __enter__(self) -> MetricsLog:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self._tensorboard is not None:
-            self._tensorboard.close()
+        self._sink.close()
 
-    def step(self, progress: Progress, batch: Batch, result: StepResult, waited_s: float) -> None:
-        """Record a finished step; `waited_s` is how long its batch was waited for."""
+    def step(self, progress: Progress, batch: Batch, result: StepResult) -> None:
+        """Record a finished step. Processes call it together: at logged steps they tell their memory."""
         self.totals = Totals(
-            samples=self.totals.samples + len(batch),
+            samples=self.totals.samples + result.samples,
             seconds=time.monotonic() - self._started,
-            waited_s=self.totals.waited_s + waited_s,
+            waited_s=self.totals.waited_s + result.waited_s,
             loss=result.loss,
         )
         self._recent.append(self.totals)
+        self._sources.update(result.sources)
         if progress.step % self._config.every_steps and progress.step != self._steps:
             return
+        memory = self._ranks.gather([device_memory_bytes(self._device), host_memory_bytes()])
+        if self._ranks.rank == 0:
+            self._write(self._log_of(progress.step, batch.epoch, result, memory))
+        self._sources.clear()
+
+    def _write(self, log: StepLog) -> None:
+        self._sink.write(log)
+        if self._on_log is not None:
+            self._on_log(log)
+
+    def _log_of(
+        self, step: int, epoch: int, result: StepResult, memory: list[tuple[int | None, int]]
+    ) -> StepLog:
         recent = self.totals.since(self._recent[0])
-        log = StepLog(
-            step=progress.step,
+        samples = self._sources.total()
+        student, teachers = (self._cost.student_flops, self._cost.teacher_flops) if self._cost else (None, 0)
+        return StepLog(
+            step=step,
             steps=self._steps,
-            epoch=batch.draws[-1].epoch,
+            epoch=epoch,
             loss=result.loss,
             terms=result.terms,
             learning_rate=result.learning_rate,
             grad_norm=result.grad_norm,
             samples_per_s=round(recent.samples_per_s, 3),
             data_wait_share=round(recent.data_wait_share, 4),
-            damaged=batch.damaged,
+            mfu=self._mfu(recent, student),
+            mfu_with_teachers=self._mfu(recent, student + teachers if student is not None else None),
+            device_memory_bytes=max((device for device, _ in memory if device is not None), default=None),
+            host_memory_bytes=max(host for _, host in memory),
+            sources={name: round(count / samples, 4) for name, count in sorted(self._sources.items())},
+            damaged=result.damaged,
         )
-        with open(self._metrics, "a", encoding="utf-8") as lines:
-            lines.write(json.dumps(asdict(log)) + "\n")
-        self._write_tensorboard(log)
-        if self._on_log is not None:
-            self._on_log(log)
 
-    def _write_tensorboard(self, log: StepLog) -> None:
-        if self._tensorboard is None:
-            return
-        values = {"loss": log.loss, "learning_rate": log.learning_rate, "grad_norm": log.grad_norm}
-        values |= {"samples_per_s": log.samples_per_s, "data_wait_share": log.data_wait_share}
-        values |= {f"terms/{name}": value for name, value in log.terms.items()}
-        for name, value in values.items():
-            self._tensorboard.add_scalar(name, value, log.step)
-
-
-def _drop_later_lines(path: Path, last_step: int) -> None:
-    """Keep the lines up to a step; a line that a kill cut short goes too."""
-    if not path.exists():
-        return
-    kept = list(_lines_until(path.read_text(encoding="utf-8").splitlines(), last_step))
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-    temporary.replace(path)
-
-
-def _lines_until(lines: Iterable[str], last_step: int) -> Iterable[str]:
-    for line in lines:
-        try:
-            step = json.loads(line)["step"]
-        except ValueError:
-            continue
-        if step <= last_step:
-            yield line
+    def _mfu(self, recent: Totals, flops_per_sample: float | None) -> float | None:
+        if flops_per_sample is None or self._peak_flops is None:
+            return None
+        return round(recent.samples_per_s * flops_per_sample / self._peak_flops, 4)

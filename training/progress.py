@@ -8,8 +8,8 @@ from typing import TextIO
 from training.metrics import Note, StepLog
 
 PLAIN_EVERY_S = 5.0
-WIDTH_WITHOUT_BAR = 90
-WIDE = 100
+WIDTH_WITHOUT_BAR = 98
+WIDE = 108
 """Columns that the figures take, and from where on there is room for a bar before them."""
 
 
@@ -64,7 +64,8 @@ class TrainingProgress:
 def describe(log: StepLog) -> str:
     """A step's figures on one line."""
     damaged = f" {log.damaged} damaged samples replaced" if log.damaged else ""
+    mfu = f" MFU {log.mfu:.0%}" if log.mfu is not None else ""
     return (
         f"loss {log.loss:.4f} lr {log.learning_rate:.1e} grad {log.grad_norm:.2f} "
-        f"{log.samples_per_s:.1f} samples/s data-wait {log.data_wait_share:.0%}{damaged}"
+        f"{log.samples_per_s:.1f} samples/s data-wait {log.data_wait_share:.0%}{mfu}{damaged}"
     )

@@ -15,14 +15,26 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+def step_seed(seed: int, step: int, rank: int) -> int:
+    """A seed for torch's generator in one step of one process: for what need not repeat on other numbers of
+    processes, such as dropped paths."""
+    from shards.reading.randomness import integer
+
+    return integer(2**63, "step", seed, step, rank)
+
+
 @dataclass(frozen=True)
 class Draw:
-    """One view of one sample in one epoch: all that its randomness may depend on."""
+    """One view of one sample in one epoch: all that its randomness may depend on.
+
+    `source` names the sample's data set in a mixture; it takes no part in the randomness.
+    """
 
     seed: int
     epoch: int
     sample: str
     view: int = 0
+    source: str = ""
 
     @property
     def key(self) -> tuple[int, ...]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from training.config import TrainConfig
-from training.state import SavedState
+from training.state import SavedState, Setting
 
+if TYPE_CHECKING:
+    from training.config import TrainConfig
 
 class ConfigChangedError(ValueError):
     """The output was trained with another config."""
@@ -40,6 +42,18 @@ def check_same_config(saved: SavedState, config: TrainConfig, output: Path) -> N
             f"{output} was trained to step {saved.progress.step} with another config: {'; '.join(lines)}. "
             "Set these back to continue, or choose another output folder."
         )
+
+
+def what_bends(saved: Setting, now: Setting) -> str | None:
+    """A sentence on what differs from the run that wrote a checkpoint and changes the last bits; None if
+    nothing does."""
+    before, after = asdict(saved), asdict(now)
+    differing = [f"{name} {old} (now {after[name]})" for name, old in before.items() if old != after[name]]
+    if not differing:
+        return None
+    return (
+        f"The checkpoint was trained with {', '.join(differing)}: losses will agree, but not to the last bit."
+    )
 
 
 def _differences(saved: Any, now: Any, key: str = "") -> Iterator[str]:

@@ -2,37 +2,50 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from training.checkpoint import Checkpoint, CheckpointFolder
+from curation.base.storage import normalise
 from training.config import TrainConfig
-from training.data import BatchLoader, open_stream
+from training.cost import clip_cost
+from training.data import BatchLoader, open_stream, reading_notes
+from training.engines.arithmetic import BatchArithmetic
+from training.errors import NonFiniteLossError, ToldElsewhereError
+from training.export import describe_model
 from training.interrupt import Interruption
 from training.metrics import MetricsLog, Note, OnLog, Totals
-from training.optimizer import build_optimizer
+from training.objectives.notes import objective_notes
 from training.output import OutputRefusedError, sole_writer
 from training.reading_notes import telling
-from training.resume import check_same_config, config_hash, semantic_config
-from training.state import Progress, SavedState, load_checkpoint, random_state, read_state, write_checkpoint
+from training.resume import check_same_config, config_hash, semantic_config, what_bends
+from training.sinks import Sink, Sinks, open_sinks
+from training.state import Progress, SavedState, Setting, read_state
+from training.together import together
 
 if TYPE_CHECKING:
-    from training.loop import Trainee
+    from shards.reading import SampleStream
+    from training.checkpoint import Checkpoint
+    from training.engines.ranks import Ranks
+    from training.objectives.objective import Objective
+    from training.step import Trainee
 
 CHECKPOINTS = "checkpoints"
+NON_FINITE_FILE = "nonfinite.json"
+"""In the output folder: step, message and sample keys of a batch whose loss was no number."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainResult:
     """What a call of `train` did: the steps after `first_step`, up to `step`.
 
-    `loss` is that of the last step, None if none was made. `samples`, `seconds`, `samples_per_s` and
-    `data_wait_share` (0..1) are of this call alone.
+    `loss` is that of the last step, None if none was made. `samples` (over all processes), `seconds`,
+    `samples_per_s` and `data_wait_share` (0..1) are of this call alone.
     """
 
     output: str
@@ -63,21 +76,29 @@ def train(
 ) -> TrainResult:
     """Train in a local folder, from its newest whole checkpoint on if it has one.
 
-    SIGINT and SIGTERM end the run after the step under way, with a checkpoint; calling again with the
-    same arguments continues the same stream. `on_log` receives each logged step, and notes. With
-    `resume` False a folder that has checkpoints is refused.
+    Under `torchrun` every process calls this; they share the folder and train one model. SIGINT and
+    SIGTERM end the run after the step under way, with a checkpoint; calling again with the same arguments
+    continues the same stream, with as many processes as there are then. `on_log` receives each logged
+    step, and notes, on the first process. With `resume` False a folder that has checkpoints is refused.
 
     Raises:
         ValueError: config, data set or output folder cannot be used; the message says what to do.
+        ToldElsewhereError: the same, and another process has the message.
         FileNotFoundError: there are no shards where `config.data` says.
+        NonFiniteLossError: a loss or gradient is no number; no checkpoint holds what came of it.
         OSError: shards could not be read, or a checkpoint not be written.
         TooManyDamagedError: more samples are damaged than `config.data` bears.
     """
-    with (
-        Interruption() as interrupted,
-        sole_writer(output) as folder,
-        closing(_Run(config, folder, on_log)) as run,
-    ):
+    # An OpenMP thread that spins while it waits takes its core from a decoder: on two busy cores that made
+    # steps ten times slower. Read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from training.engines.ranks import Ranks
+
+    with ExitStack() as stack:
+        interrupted = stack.enter_context(Interruption())
+        ranks = stack.enter_context(closing(Ranks.join(config.device)))
+        folder = together(ranks, lambda: stack.enter_context(_folder(output, ranks)))
+        run = stack.enter_context(closing(_Run(config, folder, ranks, on_log if ranks.rank == 0 else None)))
         start = run.find_start(resume=resume, accept_new_shards=accept_new_shards)
         if start is not None and start.step == config.steps:
             run.note(f"All {config.steps} steps were made before: nothing left to do.")
@@ -85,20 +106,29 @@ def train(
         return run.train_from(start, interrupted)
 
 
-class _Run:
-    """What one call of `train` works with."""
+def _folder(output: str, ranks: Ranks) -> AbstractContextManager[Path]:
+    """The output folder; the first process holds it against other runs."""
+    return sole_writer(output) if ranks.rank == 0 else nullcontext(Path(normalise(output)))
 
-    def __init__(self, config: TrainConfig, folder: Path, on_log: OnLog | None) -> None:
+
+class _Run:
+    """What one call of `train` works with. Processes call its methods in step."""
+
+    def __init__(self, config: TrainConfig, folder: Path, ranks: Ranks, on_log: OnLog | None) -> None:
+        from training.checkpoint import CheckpointFolder
+
         self._config = config
         self._folder = folder
+        self._ranks = ranks
         self._on_log = on_log
-        self._stream = open_stream(config.data, seed=config.seed, batch_size=config.batch_size)
-        self._checkpoints = CheckpointFolder(folder / CHECKPOINTS, config.checkpoint.keep)
+        self._arithmetic, self._stream = together(ranks, self._open)
+        self._checkpoints = CheckpointFolder(folder / CHECKPOINTS, config.checkpoint, ranks, note=self.note)
         self._checkpoints.sweep()
 
     def close(self) -> None:
-        """Let go of the shards."""
+        """Let go of the shards, and wait for what is being uploaded."""
         self._stream.close()
+        self._checkpoints.close()
 
     def find_start(self, *, resume: bool, accept_new_shards: bool) -> Checkpoint | None:
         """The checkpoint to go on from, once it is sure that it belongs to this run."""
@@ -112,42 +142,44 @@ class _Run:
                 f"{self._folder} holds a run up to step {search.found.step}. Continue it, or choose another "
                 "folder."
             )
-        saved = read_state(search.found.path)
-        check_same_config(saved, self._config, self._folder)
-        assert saved.progress.stream is not None
-        self._stream.load_state_dict(saved.progress.stream, accept_new_shards=accept_new_shards)
+        together(self._ranks, partial(self._adopt, search.found, accept_new_shards=accept_new_shards))
         return search.found
 
     def train_from(self, start: Checkpoint | None, interrupted: Callable[[], bool]) -> TrainResult:
         """Train to the last step, or until interrupted."""
-        # An OpenMP thread that spins while it waits takes its core from a decoder: on two busy cores that
-        # made steps ten times slower. Read when torch is loaded.
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from training.loop import run_steps
 
-        config = self._config
-        trainee = self._build()
+        config, ranks = self._config, self._ranks
+        trainee = self._build(fresh=start is None)
         progress = Progress(step=0, samples=0, stream=None)
         if start is not None:
             progress = self._restore(start, trainee)
-        if self._stream.num_samples < config.batch_size:
-            self.note(
-                f"{self._stream.num_samples} samples are fewer than batch_size = {config.batch_size}: "
-                "a batch holds samples of several passes."
-            )
-        metrics = MetricsLog(
-            self._folder, config.logging, steps=config.steps, first_step=progress.step, on_log=self._on_log
-        )
+        num_samples = self._stream.num_samples
+        for text in (
+            *reading_notes(self._stream, batch_size=config.batch_size, num_ranks=ranks.world_size),
+            *objective_notes(config.objective, config.model, config.data.augmentation, num_samples),
+        ):
+            self.note(text)
         loader = BatchLoader(
             self._stream,
             config.data,
-            batch_size=config.batch_size,
-            num_frames=config.model.num_frames,
+            batch_size=self._arithmetic.per_process,
+            num_frames=config.objective.num_frames(config.model),
             seed=config.seed,
+            epoch_cycle=config.objective.epoch_cycle,
+            device=ranks.device,
         )
-        save = partial(self._save, trainee)
-        with telling(self.note), metrics, closing(loader):
-            end = run_steps(config, trainee, loader, metrics, progress, save=save, interrupted=interrupted)
+        with telling(self.note), self._metrics(progress) as metrics, closing(loader), self._non_finite():
+            end = run_steps(
+                config,
+                trainee,
+                loader,
+                metrics,
+                progress,
+                due=self._checkpoints.due,
+                save=partial(self._save, trainee),
+                interrupted=interrupted,
+            )
         return self.result(progress.step, end.step, interrupted=end.step < config.steps, metrics=metrics)
 
     def result(
@@ -174,44 +206,122 @@ class _Run:
         if self._on_log is not None:
             self._on_log(Note(text))
 
-    def _build(self) -> Trainee:
+    def _open(self) -> tuple[BatchArithmetic, SampleStream]:
+        """What must fit before anything is loaded: batch and processes, teachers and student, the shards."""
+        config, ranks = self._config, self._ranks
+        arithmetic = BatchArithmetic(config.batch_size, ranks.world_size, config.engine.micro_batch_size)
+        config.objective.check(config.model)
+        stream = open_stream(
+            config.data,
+            seed=config.seed,
+            batch_size=config.batch_size,
+            rank=ranks.rank,
+            num_ranks=ranks.world_size,
+            agree=ranks.agree if ranks.world_size > 1 else None,
+        )
+        return arithmetic, stream
+
+    def _adopt(self, start: Checkpoint, *, accept_new_shards: bool) -> None:
+        """Refuse a checkpoint of another run, and go to its place in the stream."""
+        saved = read_state(start.path)
+        check_same_config(saved, self._config, self._folder)
+        assert saved.progress.stream is not None
+        self._stream.load_state_dict(saved.progress.stream, accept_new_shards=accept_new_shards)
+
+    def _build(self, *, fresh: bool) -> Trainee:
         import torch
 
-        from training.loop import Trainee
-        from training.objectives.masked_pixels import MaskedPixels
+        from training.engines.build import build_engine
+        from training.step import Trainee
 
         config = self._config
-        if config.device == "cuda" and not torch.cuda.is_available():
-            raise ValueError("device = cuda, but torch sees no CUDA device on this machine. Set device: cpu.")
         if config.num_threads is not None:
             torch.set_num_threads(config.num_threads)
-        torch.manual_seed(config.seed)
-        model = MaskedPixels(config.objective, config.model).to(config.device)
-        return Trainee(model=model, optimizer=build_optimizer(model, config.optimizer))
+        objective = together(self._ranks, partial(self._objective, fresh=fresh))
+        engine = build_engine(config.engine, config.optimizer, objective.model, self._ranks, self._arithmetic)
+        return Trainee(objective=objective, engine=engine, ranks=self._ranks, arithmetic=self._arithmetic)
 
-    def _restore(self, start: Checkpoint, trainee: Trainee) -> Progress:
+    def _objective(self, *, fresh: bool) -> Objective[Any]:
         import torch
 
-        saved = read_state(start.path)
-        load_checkpoint(start.path, trainee.model, trainee.optimizer, self._config.device)
+        from training.objectives.build import build_objective
+
+        config = self._config
+        torch.manual_seed(config.seed)
+        objective = build_objective(
+            config.objective, config.model, config.data.augmentation, self._ranks.device
+        )
+        if fresh and config.initial_weights is not None:
+            from training.released.load import load_into
+
+            self.note(str(load_into(objective.model, config.initial_weights)))
+        return objective
+
+    @contextmanager
+    def _non_finite(self) -> Iterator[None]:
+        """Keep the keys of a batch whose loss is no number, and say so once."""
+        try:
+            yield
+        except NonFiniteLossError as error:
+            if self._ranks.rank:
+                raise ToldElsewhereError(str(error)) from None
+            path = self._folder / NON_FINITE_FILE
+            found = {"step": error.step, "message": str(error), "keys": error.keys}
+            path.write_text(json.dumps(found, indent=1), encoding="utf-8")
+            raise NonFiniteLossError(f"{error} (all keys: {path})", error.step, error.keys) from None
+
+    def _metrics(self, progress: Progress) -> MetricsLog:
+        config = self._config
+        sink = together(self._ranks, partial(self._sink, progress))
+        return MetricsLog(
+            config.logging,
+            steps=config.steps,
+            ranks=self._ranks,
+            device=self._ranks.device,
+            sink=sink,
+            on_log=self._on_log,
+            cost=clip_cost(config.objective, config.model, config.data.augmentation),
+        )
+
+    def _sink(self, progress: Progress) -> Sink:
+        if self._ranks.rank:
+            return Sinks()
+        config = self._config
+        return open_sinks(
+            self._folder,
+            config.logging,
+            first_step=progress.step,
+            name=config.name,
+            settings=config.model_dump(mode="json"),
+        )
+
+    def _restore(self, start: Checkpoint, trainee: Trainee) -> Progress:
+        self._checkpoints.load(start, trainee.engine, trainee.objective)
         self.note(f"Continuing after step {start.step} of {self._config.steps}.")
-        if saved.num_threads != torch.get_num_threads():
-            self.note(
-                f"The checkpoint was trained with {saved.num_threads} CPU threads, this run has "
-                f"{torch.get_num_threads()}: losses will agree, but not to the last bit."
-            )
+        saved = read_state(start.path)
+        if text := what_bends(saved.setting, self._setting()):
+            self.note(text)
         return saved.progress
 
     def _save(self, trainee: Trainee, progress: Progress) -> None:
-        import torch
-
         state = SavedState(
             progress=progress,
             config=semantic_config(self._config),
             config_hash=config_hash(self._config),
+            model=describe_model(self._config),
             dataset_version=self._stream.version,
-            num_threads=torch.get_num_threads(),
-            random=random_state(self._config.device),
+            setting=self._setting(),
         )
-        write = partial(write_checkpoint, model=trainee.model, optimizer=trainee.optimizer, state=state)
-        self._checkpoints.save(progress.step, write)
+        self._checkpoints.save(state, {**trainee.engine.tensors(), **trainee.objective.tensors()})
+
+    def _setting(self) -> Setting:
+        import torch
+
+        return Setting(
+            engine=self._config.engine.kind,
+            world_size=self._ranks.world_size,
+            micro_batch_size=self._arithmetic.per_pass,
+            num_threads=torch.get_num_threads(),
+            device=self._config.device,
+            torch=torch.__version__,
+        )

@@ -23,7 +23,10 @@ GROUPS: dict[str, dict[str, str]] = {
         "segment": "Find the shots of video files; split them, or write a contact sheet or an EDL.",
     },
     "Shards": {"shards": "Verify, index, repack, import, describe and compare shards."},
-    "Training": {"train": "Train from shard URLs."},
+    "Training": {
+        "train": "Train from shard URLs.",
+        "checkpoints": "Inspect and convert released and trained checkpoints.",
+    },
     "Care": {
         "doctor": "Check this machine, and the storage a run would use.",
         "schema": "Print the JSON Schema of a config file.",

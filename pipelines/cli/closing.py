@@ -41,7 +41,7 @@ def closing_text(summary: RunSummary, config: PipelineConfig, config_path: str, 
         "Next:",
         f"  {command} run {config_path} --input YOUR_FOLDER --output YOUR_RUN",
         f"  {command} shards head {summary.shards_url}",
-        f"  {command} train examples/train_stage1.yaml --set data.train={summary.shards_url}",
+        f"  {command} train examples/train/stage1_tiny_cpu.yaml --set data.train={summary.shards_url}",
     ]
     return "\n".join(lines)
 

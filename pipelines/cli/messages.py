@@ -41,10 +41,18 @@ def user_errors() -> Iterator[None]:
     from captioning.serve.server import ServerFailed
     from curation.base.lease import LeaseTaken
     from shards.reading.errors import DamagedSampleError, TooManyDamagedError
+    from training.errors import NonFiniteLossError
 
     try:
         yield
-    except (LeaseTaken, ServerFailed, DamagedSampleError, TooManyDamagedError, DeltaError) as error:
+    except (
+        LeaseTaken,
+        ServerFailed,
+        DamagedSampleError,
+        TooManyDamagedError,
+        NonFiniteLossError,
+        DeltaError,
+    ) as error:
         raise WorkFailed(str(error)) from None
     except sqlite3.OperationalError as error:
         raise WorkFailed(f"what is kept on disk meanwhile cannot be written: {error}") from None

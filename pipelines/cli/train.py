@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipelines.cli import DONE, INTERRUPTED
-from pipelines.cli.messages import user_errors
+from pipelines.cli import DONE, FAILED, INTERRUPTED
+from pipelines.cli.messages import BadUsage, user_errors
 from pipelines.cli.options import json_option, set_option
+
+if TYPE_CHECKING:
+    from training.config import TrainConfig
+    from training.metrics import OnLog
 
 
 @click.command("train")
@@ -23,6 +30,10 @@ from pipelines.cli.options import json_option, set_option
     "--accept-new-shards", is_flag=True, help="Take up a data set that has changed, after the present pass."
 )
 @click.option("--follow", is_flag=True, help="Read new generations as they are committed: data.follow=true.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print parameters, FLOPs, memory and batch arithmetic; train nothing."
+)
+@click.option("--world-size", type=click.IntRange(min=1), help="Processes that --dry-run is for; default: 1.")
 @json_option("End stdout with one JSON object that sums up the training.")
 def command(
     config: str,
@@ -31,30 +42,47 @@ def command(
     no_resume: bool,
     accept_new_shards: bool,
     follow: bool,
+    dry_run: bool,
+    world_size: int | None,
     as_json: bool,
 ) -> int:
     """Train as CONFIG says, from shard URLs: --set data.train=RUN/shards.
 
-    Continues from the newest checkpoint of the output folder, with the same stream of samples.
+    Continues from the newest checkpoint of the output folder, with the same stream of samples. On several
+    processes: torchrun --nproc-per-node 8 --no-python cliploom train CONFIG
     """
     from pipelines.config_file import load_config
     from training.config import TrainConfig
+    from training.errors import ToldElsewhereError
 
+    if world_size is not None and not dry_run:
+        raise BadUsage(
+            f"--world-size {world_size} belongs to --dry-run; processes of a training are started by "
+            "torchrun --nproc-per-node"
+        )
     with user_errors():
         following = ("data.follow=true",) if follow else ()
-        settings = load_config(TrainConfig, config, (*overrides, *following))
-        from training.progress import TrainingProgress
+        settings = load_config(
+            TrainConfig, config, (*overrides, *following), _without_data if dry_run else None
+        )
+        if dry_run:
+            return _dry_run(settings, world_size or 1)
         from training.run import train
 
         folder = output or str(Path("trained") / Path(config).stem)
-        with TrainingProgress(sys.stderr) as show:
-            result = train(
-                settings,
-                output=folder,
-                resume=not no_resume,
-                accept_new_shards=accept_new_shards,
-                on_log=show,
-            )
+        with _progress() as show:
+            try:
+                result = train(
+                    settings,
+                    output=folder,
+                    resume=not no_resume,
+                    accept_new_shards=accept_new_shards,
+                    on_log=show,
+                )
+            except ToldElsewhereError:
+                return FAILED
+    if not _is_first():
+        return INTERRUPTED if result.interrupted else DONE
     if as_json:
         click.echo(json.dumps(asdict(result)))
     elif result.nothing_to_do:
@@ -70,3 +98,31 @@ def command(
             f"  logs        {folder}/metrics.jsonl, tensorboard --logdir {folder}/tensorboard"
         )
     return INTERRUPTED if result.interrupted else DONE
+
+
+def _is_first() -> bool:
+    """Whether this is the process that speaks for all, or a lone one."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _progress() -> AbstractContextManager[OnLog | None]:
+    from training.progress import TrainingProgress
+
+    return TrainingProgress(sys.stderr) if _is_first() else nullcontext()
+
+
+def _without_data(values: dict[str, Any]) -> None:
+    """What a training costs is known without its shards, so a dry run need not name any."""
+    data = values.setdefault("data", {})
+    if isinstance(data, dict) and not {"train", "mixture"} & data.keys():
+        from training.dry_run import NO_DATA
+
+        data["train"] = NO_DATA
+
+
+def _dry_run(config: TrainConfig, world_size: int) -> int:
+    from training.dry_run import estimate
+    from training.dry_run_text import render
+
+    click.echo(render(estimate(config, world_size)))
+    return DONE

@@ -106,6 +106,11 @@ class MixtureReader(RankWalk):
         return sum(source.num_samples for source in self._sources.values())
 
     @property
+    def num_shards(self) -> int:
+        """Shards of the source that has fewest."""
+        return min(source.num_shards for source in self._sources.values())
+
+    @property
     def num_substituted(self) -> int:
         """Damaged samples found so far."""
         return sum(source.num_substituted for source in self._sources.values())

@@ -49,6 +49,11 @@ class PassPlan:
         """Samples of a pass over everything there is now."""
         return _count(self.newest.of_split(self._split))
 
+    @property
+    def num_shards(self) -> int:
+        """Shards that they lie in."""
+        return sum(shard.num_samples > 0 for shard in self.newest.of_split(self._split))
+
     def reach(self, slot: int) -> None:
         """Decide which passes there are up to a slot.
 

@@ -81,6 +81,11 @@ class PassReader:
         return self._plan.num_samples
 
     @property
+    def num_shards(self) -> int:
+        """Shards that they lie in."""
+        return self._plan.num_shards
+
+    @property
     def num_substituted(self) -> int:
         """Damaged samples found so far."""
         with self._lock:

@@ -108,6 +108,11 @@ class ShardReader(RankWalk):
         return self._passes.num_samples
 
     @property
+    def num_shards(self) -> int:
+        """Shards that they lie in."""
+        return self._passes.num_shards
+
+    @property
     def num_substituted(self) -> int:
         """Damaged samples found so far."""
         return self._passes.num_substituted

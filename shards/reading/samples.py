@@ -47,6 +47,10 @@ class SampleStream(Protocol):
         """Samples of a pass over everything there is now, over all ranks."""
 
     @property
+    def num_shards(self) -> int:
+        """Shards that they lie in; of a mixture the shards of the source that has fewest."""
+
+    @property
     def num_substituted(self) -> int:
         """Damaged samples found so far."""
 

@@ -174,7 +174,7 @@ def test_mistakes_are_named_without_a_traceback(finished: Path, tmp_path: Path) 
         ("run", "nowhere.yaml", "--input", videos, "--output", out): "nowhere.yaml: no such file",
         ("status", str(tmp_path)): "no run there",
         ("shards", "verify", str(tmp_path)): "manifest",
-        ("train", "examples/train_stage1.yaml"): "set data.train to the URL of one data set",
+        ("train", "examples/train/stage1_tiny_cpu.yaml"): "set data.train to the URL of one data set",
     }
     for arguments, message in cases.items():
         done = cliploom(*arguments)

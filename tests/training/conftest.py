@@ -37,7 +37,7 @@ def tiny_values(shards: str, **changes: Any) -> dict[str, Any]:
             "mlp_width": 64,
             "layer_scale_init": 0.1,
         },
-        "objective": {"mask_ratio": 0.75, "decoder": {"width": 32, "depth": 1, "heads": 2}},
+        "objective": {"kind": "pixels", "mask_ratio": 0.75, "decoder": {"width": 32, "depth": 1, "heads": 2}},
         "optimizer": {"peak_learning_rate": 1e-3},
         "schedule": {"warmup_steps": 2},
         "steps": 12,

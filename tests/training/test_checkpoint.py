@@ -4,45 +4,58 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
+from tests.training.checkpoint_parts import Alone, Model, Nothing, state_of
 from tests.training.conftest import tiny_values
-from training.checkpoint import MANIFEST, CheckpointFolder, NoWholeCheckpointError
+from training import checkpoint as checkpoint_module
+from training.checkpoint import CheckpointFolder, NotSharedError, NoWholeCheckpointError
+from training.checkpoint_config import CheckpointConfig
 from training.config import TrainConfig
-from training.objectives.masked_pixels import MaskedPixels
-from training.optimizer import build_optimizer
-from training.randomness import Draw
-from training.resume import config_hash, semantic_config
-from training.state import (
-    OPTIMIZER_FILE,
-    Progress,
-    SavedState,
-    load_checkpoint,
-    random_state,
-    read_state,
-    write_checkpoint,
+from training.manifest import MANIFEST
+from training.resume import (
+    ConfigChangedError,
+    check_same_config,
+    config_hash,
+    semantic_config,
+    what_bends,
 )
+from training.state import STATE_FILE, StateUnreadableError, read_state
+from training.tensor_shards import TensorsDifferError, load_in_place, stored_tensors, write_tensors
+from training.together import together
+
+Write = Callable[[Path], list[str]]
+SHARD = "shard-00001-model-00001-of-00001.safetensors"
 
 
-def writer(text: str) -> Callable[[Path], None]:
-    def write(folder: Path) -> None:
+def writer(text: str) -> Write:
+    def write(folder: Path) -> list[str]:
         (folder / "a.txt").write_text(text)
         (folder / "b.bin").write_bytes(bytes(1000))
+        return ["a.txt", "b.bin"]
 
     return write
+
+
+def folder_at(root: Path, **config: Any) -> CheckpointFolder:
+    return CheckpointFolder(root, CheckpointConfig(**config), Alone(), note=lambda text: None)
 
 
 @pytest.fixture
 def two(tmp_path: Path) -> CheckpointFolder:
     """A folder with checkpoints of steps 10 and 20."""
-    checkpoints = CheckpointFolder(tmp_path, keep=3)
-    checkpoints.save(10, writer("ten"))
-    checkpoints.save(20, writer("twenty"))
+    checkpoints = folder_at(tmp_path)
+    checkpoints.commit(10, writer("ten"))
+    checkpoints.commit(20, writer("twenty"))
     return checkpoints
 
 
@@ -70,6 +83,10 @@ def empty_manifest(path: Path) -> None:
     (path / MANIFEST).write_text("[]")
 
 
+def nest_manifest(path: Path) -> None:
+    (path / MANIFEST).write_text("[" * 100_000)
+
+
 def name_a_file_elsewhere(path: Path) -> None:
     outside = path.parent / "outside"
     outside.write_bytes(b"")
@@ -79,14 +96,31 @@ def name_a_file_elsewhere(path: Path) -> None:
     (path / MANIFEST).write_text(json.dumps(manifest))
 
 
-DAMAGE = {
+def link_a_file(path: Path) -> None:
+    (path / "b.bin").rename(path.parent / "elsewhere")
+    (path / "b.bin").symlink_to(path.parent / "elsewhere")
+
+
+def slip_in_tensors(path: Path) -> None:
+    (path / "shard-00009-model-00001-of-00001.safetensors").write_bytes(b"")
+
+
+def of_older_version(path: Path) -> None:
+    (path / MANIFEST).write_text(json.dumps({"format": 1, "files": {}}))
+
+
+DAMAGE: dict[Callable[[Path], None], str] = {
     truncate: "b.bin has 999 bytes instead of 1000",
     flip: "sha256 of b.bin",
     lose_file: "a.txt is missing",
     lose_manifest: f"{MANIFEST} is missing",
     tear_manifest: f"{MANIFEST} cannot be read",
     empty_manifest: f"{MANIFEST} cannot be read",
-    name_a_file_elsewhere: "../outside is missing",
+    nest_manifest: f"{MANIFEST} cannot be read",
+    name_a_file_elsewhere: "names '../outside', which is no file of the folder",
+    link_a_file: "b.bin is a link",
+    slip_in_tensors: f"shard-00009-model-00001-of-00001.safetensors is not in {MANIFEST}",
+    of_older_version: "format 1, but this version reads 2",
 }
 
 
@@ -110,18 +144,18 @@ def test_starting_over_is_refused_when_all_are_damaged(two: CheckpointFolder) ->
 
 
 def test_no_checkpoint_at_all_is_no_fault(tmp_path: Path) -> None:
-    search = CheckpointFolder(tmp_path / "none", keep=1).newest()
+    search = folder_at(tmp_path / "none").newest()
     assert search.found is None
     assert search.damaged == ()
 
 
 def test_a_write_that_fails_leaves_nothing_behind(two: CheckpointFolder, tmp_path: Path) -> None:
-    def fail(folder: Path) -> None:
+    def fail(folder: Path) -> list[str]:
         writer("thirty")(folder)
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        two.save(30, fail)
+        two.commit(30, fail)
     assert sorted(os.listdir(tmp_path)) == ["step_00000010", "step_00000020"]
 
 
@@ -137,81 +171,221 @@ def test_what_a_killed_process_left_is_swept_and_never_found(two: CheckpointFold
 
 
 def test_the_newest_are_kept_and_damaged_later_ones_dropped(tmp_path: Path) -> None:
-    checkpoints = CheckpointFolder(tmp_path, keep=2)
+    checkpoints = folder_at(tmp_path, keep=2)
     for step in (10, 20, 30, 40):
-        checkpoints.save(step, writer(str(step)))
+        checkpoints.commit(step, writer(str(step)))
     assert sorted(os.listdir(tmp_path)) == ["step_00000030", "step_00000040"]
     truncate(checkpoints.path(40))
-    checkpoints.save(35, writer("35"))
+    checkpoints.commit(35, writer("35"))
     assert sorted(os.listdir(tmp_path)) == ["step_00000030", "step_00000035"]
 
 
 def test_a_damaged_checkpoint_is_replaced_when_its_step_comes_again(two: CheckpointFolder) -> None:
     truncate(two.path(20))
-    two.save(20, writer("again"))
+    two.commit(20, writer("again"))
     found = two.newest().found
     assert found is not None
     assert (found.path / "a.txt").read_text() == "again"
 
 
-def test_weights_optimizer_and_random_state_come_back_bit_for_bit(tmp_path: Path) -> None:
-    config = TrainConfig.model_validate(tiny_values("x"))
-    draws = [Draw(0, 0, "a"), Draw(0, 0, "b")]
+def test_a_node_that_does_not_see_the_folder_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint_module, "SEEN_WITHIN_S", 0.1)
 
-    def build(seed: int) -> tuple[MaskedPixels, torch.optim.Optimizer]:
-        torch.manual_seed(seed)
-        model = MaskedPixels(config.objective, config.model)
-        return model, build_optimizer(model, config.optimizer)
+    def write(folder: Path) -> list[str]:
+        (folder / "a.txt").write_text("a")
+        monkeypatch.setattr(Path, "exists", lambda path: path.name != "a.txt")
+        return ["a.txt"]
 
-    def step(model: MaskedPixels, optimizer: torch.optim.Optimizer) -> torch.Tensor:
-        loss = model(torch.rand(2, 3, 4, 32, 32), draws)["pixels"]
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss.detach()
-
-    model, optimizer = build(0)
-    for _ in range(3):
-        step(model, optimizer)
-    state = SavedState(
-        progress=Progress(step=3, samples=6, stream={"slot": 6}),
-        config=semantic_config(config),
-        config_hash=config_hash(config),
-        dataset_version="v",
-        num_threads=1,
-        random=random_state("cpu"),
-    )
-    write_checkpoint(tmp_path, model, optimizer, state)
-    expected = [step(model, optimizer) for _ in range(3)]
-
-    assert read_state(tmp_path) == state
-    other, other_optimizer = build(1)
-    load_checkpoint(tmp_path, other, other_optimizer, "cpu")
-    assert [step(other, other_optimizer) for _ in range(3)] == expected
+    with pytest.raises(NotSharedError, match=r"does not see .*a\.txt.*file system that all nodes share"):
+        folder_at(tmp_path).commit(10, write)
+    monkeypatch.undo()
+    assert os.listdir(tmp_path) == []
 
 
-def test_state_of_other_parameters_is_refused(tmp_path: Path) -> None:
-    config = TrainConfig.model_validate(tiny_values("x"))
-    model = MaskedPixels(config.objective, config.model)
-    optimizer = build_optimizer(model, config.optimizer)
-    model(torch.rand(1, 3, 4, 32, 32), [Draw(0, 0, "a")])["pixels"].backward()
-    optimizer.step()
-    state = SavedState(
-        progress=Progress(step=1, samples=4, stream={}),
-        config={},
-        config_hash="",
-        dataset_version="",
-        num_threads=1,
-        random=random_state("cpu"),
-    )
-    write_checkpoint(tmp_path, model, optimizer, state)
-    larger = TrainConfig.model_validate(tiny_values("x", model={"depth": 3}))
-    other = MaskedPixels(larger.objective, larger.model)
-    with pytest.raises(RuntimeError, match=r"blocks\.2\.norm1\.weight"):
-        load_checkpoint(tmp_path, other, build_optimizer(other, larger.optimizer), "cpu")
+def test_due_by_steps_or_by_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
+    checkpoints = folder_at(tmp_path, every_steps=10, every_minutes=2)
+    assert [step for step in range(1, 31) if checkpoints.due(step)] == [10, 20, 30]
+    now_s += 119
+    assert not checkpoints.due(31)
+    now_s += 1
+    assert checkpoints.due(31)
+    model = Model()
+    checkpoints.save(state_of(31), model.tensors())
+    assert not checkpoints.due(32)
+    assert checkpoints.due(40)
+    assert not folder_at(tmp_path, every_steps=10).due(41)
 
-    tensors = load_file(tmp_path / OPTIMIZER_FILE)
-    kept = {name: value for name, value in tensors.items() if "cls_token" not in name}
-    save_file(kept, tmp_path / OPTIMIZER_FILE)
-    with pytest.raises(RuntimeError, match=r"parameters are not the model's, e\.g\. encoder\.cls_token"):
-        load_checkpoint(tmp_path, model, optimizer, "cpu")
+
+def test_everything_comes_back_bit_for_bit_and_nothing_is_unpickled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Model()
+    model.train_a_little()
+    kept = {"ema/weight": torch.randn(3, 3)}
+    checkpoints = folder_at(tmp_path)
+    checkpoints.save(state_of(31), {**model.tensors(), **kept})
+    assert sorted(os.listdir(checkpoints.path(31))) == [MANIFEST, SHARD, STATE_FILE]
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("unpickled")
+
+    monkeypatch.setattr(torch, "load", refuse)
+    monkeypatch.setattr("pickle.load", refuse)
+    monkeypatch.setattr("pickle.loads", refuse)
+    found = checkpoints.newest().found
+    assert found is not None
+    other, objective = Model(), Nothing({"ema/weight": torch.zeros(3, 3)})
+    checkpoints.load(found, other, objective)
+    assert other.step == 31
+    for name, tensor in model.tensors().items():
+        assert torch.equal(other.tensors()[name], tensor), name
+    assert torch.equal(objective.tensors()["ema/weight"], kept["ema/weight"])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: Model(width=5),
+            r"layer\.weight has shape \[4, 3\] in the checkpoint, \[5, 3\] here, and 5 more",
+        ),
+        (lambda: Model(extra=True), r"model/extra\.weight is not in the checkpoint"),
+        (lambda: Model(dtype=torch.bfloat16), r"is torch\.float32 in the checkpoint, torch\.bfloat16 here"),
+    ],
+)
+def test_a_checkpoint_of_another_model_is_refused_before_anything_changes(
+    tmp_path: Path, make: Callable[[], Model], message: str
+) -> None:
+    checkpoints = folder_at(tmp_path)
+    checkpoints.save(state_of(1), Model().tensors())
+    found = checkpoints.newest().found
+    assert found is not None
+    other = make()
+    before = {name: tensor.clone() for name, tensor in other.tensors().items()}
+    with pytest.raises(TensorsDifferError, match=message):
+        checkpoints.load(found, other, Nothing())
+    for name, tensor in other.tensors().items():
+        assert torch.equal(tensor, before[name])
+
+
+def test_a_checkpoint_of_a_deeper_model_is_refused(tmp_path: Path) -> None:
+    checkpoints = folder_at(tmp_path)
+    checkpoints.save(state_of(1), Model(extra=True).tensors())
+    found = checkpoints.newest().found
+    assert found is not None
+    with pytest.raises(TensorsDifferError, match=r"extra\.bias is in the checkpoint, but nowhere here"):
+        checkpoints.load(found, Model(), Nothing())
+
+
+def hostile_files() -> Iterator[tuple[str, bytes | dict[str, Tensor], dict[str, str]]]:
+    one = {"model/a": torch.zeros(2, 2)}
+    yield "no safetensors", b"hello", {}
+    yield "huge header", (2**62).to_bytes(8, "little") + b"{}", {}
+    yield "header beyond the end", (500).to_bytes(8, "little") + b"{}", {}
+    yield "nested header", (200_000).to_bytes(8, "little") + b"[" * 200_000, {}
+    yield "no offsets", one, {"DCP_SHARDING_INFO": "{}"}
+    yield "offsets are no JSON", one, {"DCP_SHARDING_INFO": "{"}
+    yield "nested offsets", one, {"DCP_SHARDING_INFO": "[" * 100_000}
+    for offsets in ([1, 0], [-1, 0], [0], [2**80, 0], ["x", 0], "ab", None, [0.5, 0]):
+        yield (
+            f"offsets {offsets}",
+            one,
+            {"DCP_SHARDING_INFO": json.dumps({"model/a": {"saved_offsets": offsets}})},
+        )
+
+
+@pytest.mark.parametrize(("content", "metadata"), [pytest.param(c, m, id=n) for n, c, m in hostile_files()])
+def test_hostile_tensor_files_are_refused(
+    tmp_path: Path, content: bytes | dict[str, Tensor], metadata: dict[str, str]
+) -> None:
+    if isinstance(content, bytes):
+        (tmp_path / SHARD).write_bytes(content)
+    else:
+        save_file(content, tmp_path / SHARD, metadata=metadata)
+    with pytest.raises(TensorsDifferError, match=r"cannot be read|Files are missing"):
+        load_in_place(tmp_path, {"model/a": torch.zeros(2, 2)})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{", "Invalid JSON"),
+        (b"[" * 10_000, "Invalid JSON"),
+        (b"{}", "progress: Field required"),
+        (b'{"progress": {"step": "1", "samples": 0, "stream": null}}', "progress.step: Input should be"),
+    ],
+)
+def test_a_state_of_another_form_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / STATE_FILE).write_bytes(content)
+    with pytest.raises(StateUnreadableError, match=message):
+        read_state(tmp_path)
+
+
+def test_what_is_saved_is_what_is_read(tmp_path: Path) -> None:
+    checkpoints = folder_at(tmp_path)
+    state = state_of(3)
+    checkpoints.save(state, Model().tensors())
+    assert read_state(checkpoints.path(3)) == state
+
+
+def test_large_checkpoints_are_parted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.tensor_shards.PART_BYTES", 40)
+    tensors = {f"model/{name}": torch.randn(2, 4) for name in "abc"} | {"model/d": torch.randn(2)}
+    names = write_tensors(tmp_path, tensors, Alone())
+    assert names == [f"shard-00001-model-{n:05d}-of-00003.safetensors" for n in (1, 2, 3)]
+    other = {name: torch.zeros_like(tensor) for name, tensor in tensors.items()}
+    load_in_place(tmp_path, other)
+    assert all(torch.equal(other[name], tensors[name]) for name in tensors)
+
+
+def test_layouts_and_types_survive(tmp_path: Path) -> None:
+    tensors = {
+        "model/scalar": torch.tensor(1.5),
+        "model/empty": torch.zeros(0, 3),
+        "model/turned": torch.arange(6.0).reshape(2, 3).t(),
+        "model/view": torch.arange(100.0)[3:7],
+        "model/bf16": torch.randn(3).bfloat16(),
+        "model/count": torch.tensor([7]),
+        "model/parameter": nn.Parameter(torch.randn(2)),
+    }
+    write_tensors(tmp_path, tensors, Alone())
+    assert set(stored_tensors(tmp_path)) == set(tensors)
+    other = {name: torch.full_like(tensor, 9) for name, tensor in tensors.items()}
+    load_in_place(tmp_path, other)
+    assert all(torch.equal(other[name], tensors[name]) for name in tensors)
+
+
+def test_another_engine_goes_on_and_another_precision_does_not() -> None:
+    def config(**engine: str) -> TrainConfig:
+        return TrainConfig.model_validate(tiny_values("shards", engine=engine))
+
+    before = config(kind="ddp")
+    saved = replace(state_of(3), config=semantic_config(before))
+    other = config(kind="fsdp2")
+    check_same_config(saved, other, Path("out"))
+    assert config_hash(other) == config_hash(before)
+    with pytest.raises(ConfigChangedError, match=r'engine\.precision = "fp32" in the checkpoint, "bf16" now'):
+        check_same_config(saved, config(kind="ddp", precision="bf16"), Path("out"))
+
+
+def test_what_changes_the_last_bits_is_told() -> None:
+    setting = state_of(1).setting
+    assert what_bends(setting, setting) is None
+    told = what_bends(setting, replace(setting, world_size=4, engine="fsdp2"))
+    assert told is not None
+    assert "engine ddp (now fsdp2), world_size 1 (now 4)" in told
+
+
+def test_a_failure_elsewhere_is_named() -> None:
+    class Two(Alone):
+        world_size = 2
+
+        def gather(self, value: Any) -> list[Any]:
+            return [value, "OSError: disk full"]
+
+    with pytest.raises(ValueError, match="Process 1 of 2 failed: OSError: disk full"):
+        together(Two(), lambda: None)

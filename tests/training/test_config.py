@@ -15,7 +15,7 @@ from tests.training.conftest import tiny_values
 from training.config import TrainConfig
 from training.resume import config_hash
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "train_stage1.yaml"
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "train" / "stage1_tiny_cpu.yaml"
 
 
 def test_configs_and_entry_points_load_without_torch() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -12,26 +13,37 @@ from pathlib import Path
 import pytest
 import torch
 
-from shards.reading import TooManyDamagedError
+from shards.reading import ShardError, TooManyDamagedError
 from tests.training.shard_set import write_shards
 from training.batch import Batch
 from training.config import TrainConfig
-from training.data import BatchLoader, open_stream
+from training.data import BatchLoader, open_stream, reading_notes
 from training.randomness import Draw
 
 Tiny = Callable[..., TrainConfig]
 
 
-def batches(config: TrainConfig, count: int, stream: dict[str, object] | None = None) -> list[Batch]:
-    reader = open_stream(config.data, seed=config.seed, batch_size=config.batch_size)
+def batches(
+    config: TrainConfig,
+    count: int,
+    stream: dict[str, object] | None = None,
+    *,
+    rank: int = 0,
+    num_ranks: int = 1,
+    epoch_cycle: int | None = None,
+) -> list[Batch]:
+    reader = open_stream(
+        config.data, seed=config.seed, batch_size=config.batch_size, rank=rank, num_ranks=num_ranks
+    )
     if stream is not None:
         reader.load_state_dict(stream)
     loader = BatchLoader(
         reader,
         config.data,
-        batch_size=config.batch_size,
+        batch_size=config.batch_size // num_ranks,
         num_frames=config.model.num_frames,
         seed=config.seed,
+        epoch_cycle=epoch_cycle,
     )
     with closing(loader):
         found = [loader.next_batch(give_up=lambda: False) for _ in range(count)]
@@ -51,6 +63,57 @@ def test_a_batch_is_what_it_says(tiny: Tiny) -> None:
     assert batch.draws == tuple(Draw(0, 0, key) for key in batch.keys)
     assert [position.slot for position in batch.positions] == [1, 2, 3, 4]
     assert batch.stream["slot"] == 4
+    assert batch.epoch == 0
+    assert batch.sources == {}
+
+
+def test_a_batch_comes_in_equal_parts(tiny: Tiny) -> None:
+    (batch,) = batches(tiny(), 1)
+    parts = list(batch.parts(2))
+    assert [part.draws for part in parts] == [batch.draws[:2], batch.draws[2:]]
+    assert torch.equal(torch.cat([part.video_uint8 for part in parts]), batch.video_uint8)
+
+
+def test_ranks_share_the_batches_of_one(tiny: Tiny) -> None:
+    whole = batches(tiny(), 6)
+    for num_ranks in (2, 4):
+        of_ranks = [batches(tiny(), 6, rank=rank, num_ranks=num_ranks) for rank in range(num_ranks)]
+        for number, batch in enumerate(whole):
+            rows = {
+                draw: clip
+                for rank in of_ranks
+                for draw, clip in zip(rank[number].draws, rank[number].video_uint8, strict=True)
+            }
+            assert set(rows) == set(batch.draws)
+            for draw, clip in zip(batch.draws, batch.video_uint8, strict=True):
+                assert torch.equal(rows[draw], clip)
+            assert all(rank[number].stream == batch.stream for rank in of_ranks)
+
+
+def test_ranks_that_do_not_divide_the_lanes_are_refused(tiny: Tiny) -> None:
+    with pytest.raises(ShardError, match="3 ranks do not divide the 64 lanes of the shards: use 1, 2, 4"):
+        batches(tiny(batch_size=6), 1, num_ranks=3)
+
+
+def test_frames_come_again_after_a_cycle_of_epochs(tiny: Tiny) -> None:
+    found = batches(tiny(batch_size=5), 8, epoch_cycle=2)
+    assert [batch.epoch for batch in found] == [0, 0, 1, 1, 2, 2, 3, 3]
+    rows: dict[Draw, list[torch.Tensor]] = {}
+    for batch in found:
+        for draw, clip in zip(batch.draws, batch.video_uint8, strict=True):
+            rows.setdefault(draw, []).append(clip)
+    assert len(rows) == 20
+    assert all(len(clips) == 2 and torch.equal(*clips) for clips in rows.values())
+
+
+def test_notes_say_what_is_few(tiny: Tiny) -> None:
+    config = tiny()
+    with closing(open_stream(config.data, seed=0, batch_size=16, num_ranks=8)) as stream:
+        assert reading_notes(stream, batch_size=4, num_ranks=2) == []
+        few_samples, few_shards = reading_notes(stream, batch_size=16, num_ranks=8)
+    assert few_samples.startswith("10 samples are fewer than batch_size = 16")
+    assert few_shards.startswith("3 shards for 8 processes")
+    assert "repack --count N makes more shards, N being at most samples / 8" in few_shards
 
 
 def test_every_sample_comes_once_per_epoch_and_batches_cross_its_end(
@@ -155,6 +218,8 @@ def test_images_and_videos_mix_in_batches_of_one_shape(tiny: Tiny, shards: str, 
         assert clip.shape == (4, 40, 40, 3)
         assert all(torch.equal(frame, clip[0]) for frame in clip)
     assert found[-1].stream["sources"]["images"]["cursor"] == len(shown)
+    counted = sum((Counter(batch.sources) for batch in found), Counter[str]())
+    assert counted == {"images": len(shown), "clips": 40 - len(shown)}
     for stopped_after in (1, 7):
         stream = json.loads(json.dumps(found[stopped_after - 1].stream))
         rest = batches(config, 10 - stopped_after, stream)

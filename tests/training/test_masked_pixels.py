@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from tests.training.conftest import tiny_values
-from training.batch import Batch
-from training.config import TrainConfig
-from training.loop import NonFiniteLossError, Trainee, train_step
-from training.models.encoder import PatchEmbed
+from training.augmentation_config import AugmentationConfig
 from training.models.encoder_config import EncoderConfig
-from training.objectives import masked_pixels
+from training.models.patch_embed import PatchEmbed
 from training.objectives.masked_pixels import MaskedPixels, masked_mse, pixel_targets
-from training.optimizer import build_optimizer
+from training.objectives.masked_pixels_config import MaskedPixelsConfig, PixelDecoderConfig
 from training.randomness import Draw
 
 
@@ -51,97 +49,92 @@ def test_loss_of_zeros_is_one_and_of_the_truth_zero() -> None:
     assert masked_mse(torch.zeros_like(targets), targets).item() == pytest.approx(1, abs=0.02)
 
 
-def test_pixels_of_visible_patches_are_no_part_of_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = TrainConfig.model_validate(tiny_values("x"))
+ENCODER = EncoderConfig(
+    num_frames=4,
+    size_px=32,
+    patch_px=8,
+    tubelet_frames=2,
+    width=96,
+    depth=2,
+    heads=3,
+    mlp_width=192,
+    layer_scale_init=1.0,
+)
+CONFIG = MaskedPixelsConfig(mask_ratio=0.5, decoder=PixelDecoderConfig(width=64, depth=1, heads=2))
+
+
+def objective(**augmentation: object) -> MaskedPixels:
     torch.manual_seed(0)
-    model = MaskedPixels(config.objective, config.model)
-    draws = [Draw(0, 0, "a")]
-    visible, hidden = masked_pixels.tube_mask(draws, config.model.grid, 12)
-    true_targets = pixel_targets
-
-    def loss(wrong: torch.Tensor) -> float:
-        def targets(video: torch.Tensor, tubelet_frames: int, patch_px: int) -> torch.Tensor:
-            values = true_targets(video, tubelet_frames, patch_px)
-            values[:, wrong] += 100
-            return values
-
-        monkeypatch.setattr(masked_pixels, "pixel_targets", targets)
-        torch.manual_seed(1)
-        return float(model(torch.rand(1, 3, 4, 32, 32), draws)["pixels"].detach())
-
-    assert loss(visible[0]) == loss(visible[0][:0])
-    assert loss(hidden[0][:1]) > loss(hidden[0][:0]) + 100
+    crops = AugmentationConfig.model_validate(augmentation)
+    return MaskedPixels(CONFIG, ENCODER, crops, torch.device("cpu"))
 
 
-LEARNING = {
-    "data": {"frame_px": 32, "augmentation": {"crop_scales": (1.0,), "flip_probability": 0}},
-    "model": {"width": 96, "depth": 2, "heads": 3, "mlp_width": 192, "layer_scale_init": 1.0},
-    "objective": {"mask_ratio": 0.5, "decoder": {"width": 64, "depth": 1, "heads": 2}},
-    "optimizer": {"peak_learning_rate": 2e-3},
-    "schedule": {"warmup_steps": 5},
-    "steps": 150,
-    "batch_size": 16,
-}
-
-
-def shaded_batches(steps: int, size: int) -> Iterator[Batch]:
+def shaded_clips(step: int, size: int) -> tuple[torch.Tensor, list[Draw]]:
     """Planes of random slope that brighten or darken: each patch tells the slope of all others."""
     rows, columns = np.mgrid[0:32, 0:32] - 15.5
-    for step in range(steps):
-        random = np.random.Generator(np.random.Philox(key=step))
-        slopes = random.uniform(-3, 3, size=(size, 1, 3, 2))
-        change = random.uniform(-9, 9, size=(size, 1, 3)) * np.arange(4)[None, :, None]
-        planes = slopes[..., 0, None, None] * rows + slopes[..., 1, None, None] * columns
-        video = 128 + planes + change[..., None, None]
-        frames = video.clip(0, 255).astype(np.uint8).transpose(0, 1, 3, 4, 2)
-        draws = tuple(Draw(0, step, f"plane{row}") for row in range(size))
-        yield Batch(
-            video_uint8=torch.from_numpy(np.ascontiguousarray(frames)),
-            draws=draws,
-            positions=(),
-            stream={},
-            damaged=0,
-        )
+    random = np.random.Generator(np.random.Philox(key=step))
+    slopes = random.uniform(-3, 3, size=(size, 1, 3, 2))
+    change = random.uniform(-9, 9, size=(size, 1, 3)) * np.arange(4)[None, :, None]
+    planes = slopes[..., 0, None, None] * rows + slopes[..., 1, None, None] * columns
+    video = 128 + planes + change[..., None, None]
+    frames = video.clip(0, 255).astype(np.uint8).transpose(0, 1, 3, 4, 2)
+    draws = [Draw(0, step, f"plane{row}") for row in range(size)]
+    return torch.from_numpy(np.ascontiguousarray(frames)), draws
 
 
-def learn() -> tuple[float, float]:
+def test_what_is_shown_and_what_is_guessed_are_all_patches() -> None:
+    video, draws = shaded_clips(0, 3)
+    prepared = objective(crop_scales=[1.0], flip_probability=0, views_per_clip=2).prepare(video, draws)
+    assert prepared.video_BCTHW.shape == (6, 3, 4, 32, 32)
+    everything = torch.cat([prepared.visible_BK, prepared.hidden_BM], dim=1).sort(dim=1).values
+    assert torch.equal(everything, torch.arange(32).expand(6, -1))
+    whole = pixel_targets(video.permute(0, 4, 1, 2, 3).float() / 255, 2, 8).repeat_interleave(2, dim=0)
+    for row, hidden in enumerate(prepared.hidden_BM):
+        torch.testing.assert_close(prepared.targets_BMP[row], whole[row, hidden])
+
+
+def test_hidden_pixels_are_not_seen() -> None:
+    trained = objective()
+    prepared = trained.prepare(*shaded_clips(0, 1))
+    video = prepared.video_BCTHW.clone()
+    slot, place = divmod(int(prepared.hidden_BM[0, 0]), 16)
+    top, left = place // 4 * 8, place % 4 * 8
+    video[:, :, 2 * slot : 2 * slot + 2, top : top + 8, left : left + 8] += 1
+    others = replace(prepared, video_BCTHW=video)
+    assert torch.equal(*(trained.terms(trained.model, one)["pixels"] for one in (prepared, others)))
+
+
+def test_nothing_but_the_model_is_kept() -> None:
+    trained = objective()
+    trained.after_step()
+    assert trained.tensors() == {}
+
+
+def learn(steps: int, shift: int) -> tuple[float, float]:
     """Mean loss of the first and the last ten steps; no batch comes twice."""
-    config = TrainConfig.model_validate(tiny_values("x", **LEARNING))
-    torch.manual_seed(0)
+    trained = objective(crop_scales=[1.0], flip_probability=0)
     torch.set_num_threads(1)
-    model = MaskedPixels(config.objective, config.model)
-    trainee = Trainee(model, build_optimizer(model, config.optimizer))
-    losses = [
-        train_step(config, trainee, batch, step).loss
-        for step, batch in enumerate(shaded_batches(config.steps, config.batch_size), start=1)
-    ]
+    optimizer = torch.optim.AdamW(trained.model.parameters(), betas=(0.9, 0.95), weight_decay=0.05)
+    losses = []
+    for step in range(steps):
+        prepared = trained.prepare(*shaded_clips(step, 16))
+        prepared = replace(prepared, targets_BMP=prepared.targets_BMP.roll(shift, dims=0))
+        loss = trained.terms(trained.model, prepared)["pixels"]
+        optimizer.param_groups[0]["lr"] = 1e-3 * min(1, step / 10) * (1 + math.cos(math.pi * step / steps))
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(trained.model.parameters(), 3.0)
+        optimizer.step()
+        losses.append(loss.item())
     return sum(losses[:10]) / 10, sum(losses[-10:]) / 10
 
 
 def test_loss_falls_far_below_that_of_guessing_zeros() -> None:
-    first, last = learn()
+    first, last = learn(160, shift=0)
     assert first == pytest.approx(1, abs=0.1)
     assert last < 0.5
 
 
-def test_loss_does_not_fall_when_the_target_is_another_clip(monkeypatch: pytest.MonkeyPatch) -> None:
-    true_targets = pixel_targets
-
-    def of_the_next_clip(video: torch.Tensor, tubelet_frames: int, patch_px: int) -> torch.Tensor:
-        return true_targets(video, tubelet_frames, patch_px).roll(1, dims=0)
-
-    monkeypatch.setattr(masked_pixels, "pixel_targets", of_the_next_clip)
-    _, last = learn()
+def test_loss_does_not_fall_when_the_target_is_another_clip() -> None:
+    _, last = learn(100, shift=1)
     assert last > 0.9
-
-
-def test_a_loss_that_is_no_number_stops_with_the_keys_and_changes_nothing() -> None:
-    config = TrainConfig.model_validate(tiny_values("x", data={"frame_px": 32}))
-    model = MaskedPixels(config.objective, config.model)
-    trainee = Trainee(model, build_optimizer(model, config.optimizer))
-    with torch.no_grad():
-        model.decoder.head.bias[0] = float("inf")
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    with pytest.raises(NonFiniteLossError, match="plane0, plane1, plane2"):
-        train_step(config, trainee, next(shaded_batches(1, 3)), 1)
-    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())

@@ -10,9 +10,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from training.models.block import INIT_STD, NORM_EPS, Block, init_linear
-from training.models.encoder import take_tokens
+from training.models import initial
+from training.models.block import Block
 from training.models.encoder_config import EncoderConfig
+from training.models.layers import Linear, RMSNorm
+from training.models.patch_embed import take_tokens
 from training.models.positions import sin_cos_positions
 from training.objectives.masked_pixels_config import PixelDecoderConfig
 
@@ -27,18 +29,33 @@ class PixelDecoder(nn.Module):
 
     def __init__(self, config: PixelDecoderConfig, encoder: EncoderConfig) -> None:
         super().__init__()
+        self.grid = encoder.grid
         values = encoder.tubelet_frames * encoder.patch_px**2 * 3
-        self.embed = nn.Linear(encoder.width, config.width)
         self.mask_token = nn.Parameter(torch.empty(1, 1, config.width))
-        positions = sin_cos_positions(encoder.grid, config.width).unsqueeze(0)
-        self.register_buffer("positions_1LE", positions, persistent=False)
-        self.blocks = nn.ModuleList(
-            Block(config.width, config.heads, 4 * config.width, RESIDUAL_SCALE) for _ in range(config.depth)
+        self.register_buffer(
+            "positions_1LE", torch.empty(1, encoder.num_tokens, config.width), persistent=False
         )
-        self.norm = nn.RMSNorm(config.width, eps=NORM_EPS)
-        self.head = nn.Linear(config.width, values)
-        self.apply(init_linear)
-        nn.init.trunc_normal_(self.mask_token, std=INIT_STD)
+        self.reset_parameters()
+        self.embed = Linear(encoder.width, config.width)
+        self.blocks = nn.ModuleList(
+            Block(
+                config.width,
+                config.heads,
+                4 * config.width,
+                layer_scale_init=RESIDUAL_SCALE,
+                gelu=encoder.gelu,
+                backend=encoder.attention,
+            )
+            for _ in range(config.depth)
+        )
+        self.norm = RMSNorm(config.width)
+        self.head = Linear(config.width, values)
+
+    def reset_parameters(self) -> None:
+        """Draw the mask token and compute the positions."""
+        initial.fill(self.mask_token, initial.normal)
+        width = self.mask_token.shape[-1]
+        initial.fill(self.positions_1LE, initial.copied(lambda: sin_cos_positions(self.grid, width)[None]))
 
     def forward(self, features_BKD: Tensor, visible_BK: Tensor, hidden_BM: Tensor) -> Tensor:
         """Guess the hidden patches; returns [B, M, P] in the order of `hidden_BM`."""

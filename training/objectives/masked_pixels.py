@@ -4,15 +4,18 @@ Shape suffixes: B batch, C colour, T frames, H W pixels, L all patches, K visibl
 patches, P values of a patch.
 """
 
-# ruff: noqa: N803, N806 (shape suffixes)
+# ruff: noqa: N803, N806, N815 (shape suffixes)
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from training.augmentation import normalise
+from training.augmentation import Look, augment, draw_crops, normalise, views_of
+from training.augmentation_config import AugmentationConfig
 from training.masking import tube_mask
 from training.models.encoder import VideoEncoder, take_tokens
 from training.models.encoder_config import EncoderConfig
@@ -24,27 +27,75 @@ VARIANCE_EPS = 1e-6
 """Keeps flat patches finite; on a scale of 0..1 it is far below one step of 8 bits."""
 
 
-class MaskedPixels(nn.Module):
+class PixelGuesser(nn.Module):
     """An encoder and the decoder it is trained with."""
 
     def __init__(self, config: MaskedPixelsConfig, encoder: EncoderConfig) -> None:
         super().__init__()
-        self._encoder_config = encoder
-        _, height, width = encoder.grid
-        self._num_hidden = config.num_hidden(height * width)
-        self.encoder = VideoEncoder(encoder)
+        self.encoder = VideoEncoder(encoder, pool=False)
         self.decoder = PixelDecoder(config.decoder, encoder)
 
-    def forward(self, video_BCTHW: Tensor, draws: Sequence[Draw]) -> dict[str, Tensor]:
-        """Loss terms by name, each a scalar; `video_BCTHW` is in 0..1, `draws` has one entry per row."""
-        visible_BK, hidden_BM = tube_mask(draws, self._encoder_config.grid, self._num_hidden)
-        visible_BK, hidden_BM = visible_BK.to(video_BCTHW.device), hidden_BM.to(video_BCTHW.device)
-        features = self.encoder(normalise(video_BCTHW), visible_BK)
-        guess_BMP = self.decoder(features[:, 1:], visible_BK, hidden_BM)
-        target_BLP = pixel_targets(
-            video_BCTHW, self._encoder_config.tubelet_frames, self._encoder_config.patch_px
+    def forward(self, video_BCTHW: Tensor, visible_BK: Tensor, hidden_BM: Tensor) -> Tensor:
+        """Guess the normalised pixels of hidden patches: [B, M, P]; colours are normalised."""
+        tokens_BLD = self.encoder(video_BCTHW, visible_BK).tokens_BLD
+        guess_BMP: Tensor = self.decoder(tokens_BLD[:, 1:], visible_BK, hidden_BM)
+        return guess_BMP
+
+
+@dataclass(frozen=True, kw_only=True)
+class HiddenPixels:
+    """Rows to guess at: normalised colours, which patches are shown, and what lies in the others."""
+
+    video_BCTHW: Tensor
+    visible_BK: Tensor
+    hidden_BM: Tensor
+    targets_BMP: Tensor
+
+
+class MaskedPixels:
+    """Guess hidden tubes; the model is on the device."""
+
+    model: nn.Module
+
+    def __init__(
+        self,
+        config: MaskedPixelsConfig,
+        encoder: EncoderConfig,
+        augmentation: AugmentationConfig,
+        device: torch.device,
+    ) -> None:
+        self._encoder_config = encoder
+        self._augmentation = augmentation
+        self._num_hidden = config.num_hidden(encoder.grid[1] * encoder.grid[2])
+        self.model = PixelGuesser(config, encoder).to(device)
+
+    @torch.no_grad()
+    def prepare(self, video_BTHWC: Tensor, draws: Sequence[Draw]) -> HiddenPixels:
+        """Crop, mirror and mask."""
+        encoder = self._encoder_config
+        draws = views_of(draws, self._augmentation.views_per_clip)
+        crops = draw_crops(draws, self._augmentation, video_BTHWC.shape[2], encoder.size_px)
+        (video_BCTHW,) = augment(video_BTHWC, crops, [Look(encoder.num_frames, encoder.size_px)])
+        visible_BK, hidden_BM = tube_mask(draws, encoder.grid, self._num_hidden, video_BCTHW.device)
+        targets_BLP = pixel_targets(video_BCTHW, encoder.tubelet_frames, encoder.patch_px)
+        return HiddenPixels(
+            video_BCTHW=normalise(video_BCTHW),
+            visible_BK=visible_BK,
+            hidden_BM=hidden_BM,
+            targets_BMP=take_tokens(targets_BLP, hidden_BM),
         )
-        return {"pixels": masked_mse(guess_BMP, take_tokens(target_BLP, hidden_BM))}
+
+    def terms(self, forward: Callable[..., Any], prepared: HiddenPixels) -> dict[str, Tensor]:
+        """The mean squared error."""
+        guess_BMP = forward(prepared.video_BCTHW, prepared.visible_BK, prepared.hidden_BM)
+        return {"pixels": masked_mse(guess_BMP.float(), prepared.targets_BMP)}
+
+    def after_step(self) -> None:
+        """Nothing follows the weights."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Nothing but the model."""
+        return {}
 
 
 def pixel_targets(video_BCTHW: Tensor, tubelet_frames: int, patch_px: int) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from curation.base.config import Config
-from training.models.encoder_config import check_width
+from training.models.encoder_config import EncoderConfig, check_width
 
 
 class PixelDecoderConfig(Config):
@@ -33,6 +33,24 @@ class MaskedPixelsConfig(Config):
     decoder: PixelDecoderConfig = Field(
         PixelDecoderConfig(), description="The decoder, dropped after training."
     )
+
+    @property
+    def epoch_cycle(self) -> int | None:
+        """After how many passes views come again; None: never."""
+        return None
+
+    def num_frames(self, encoder: EncoderConfig) -> int:
+        """How many frames of a clip must be decoded."""
+        return encoder.num_frames
+
+    def check(self, encoder: EncoderConfig) -> None:
+        """Refuse a model that this cannot train.
+
+        Raises:
+            ValueError: all or no patches of a frame would be hidden.
+        """
+        _, height, width = encoder.grid
+        self.num_hidden(height * width)
 
     def num_hidden(self, patches_per_frame: int) -> int:
         """How many patches of a frame are hidden; the rest is visible.

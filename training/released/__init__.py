@@ -1,0 +1,1 @@
+"""Released checkpoints: read safely, told apart, compared key by key, and loaded loudly."""
