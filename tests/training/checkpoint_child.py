@@ -20,7 +20,7 @@ from tests.training.checkpoint_parts import Nothing, Split, state_of, whole_tens
 from training import checkpoint as checkpoint_module
 from training.checkpoint import CheckpointFolder
 from training.checkpoint_config import CheckpointConfig
-from training.engines.ranks import Ranks, join
+from training.engines.ranks import Ranks
 from training.state import STATE_FILE, read_state
 
 
@@ -179,7 +179,7 @@ def due(root: Path, ranks: Ranks) -> Any:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    joined = join("cpu")
+    joined = Ranks.join("cpu")
     seen = {name: globals()[name](Path(sys.argv[1]), joined) for name in sys.argv[2:]}
     joined.close()
     print(json.dumps(seen))

@@ -20,7 +20,7 @@ JOIN_TIMEOUT = timedelta(minutes=10)
 """For all processes to come: nodes of a cluster do not start at once."""
 WORK_TIMEOUT = timedelta(minutes=30)
 """For one exchange: the others wait while a process compiles, or waits for a store that comes back."""
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost")
 
 
 class Ranks:
@@ -183,6 +183,3 @@ def _meet(rank: int, world_size: int) -> Store:
     # After a restart by torchrun its store still has what the processes before left there.
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     return PrefixStore(f"cliploom/attempt/{attempt}", store)
-
-
-join = Ranks.join
