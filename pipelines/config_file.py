@@ -161,7 +161,15 @@ def _explain(model: type[BaseModel], detail: ErrorDetails, source: str, lines: M
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         context = detail.get("ctx", {})
         value = f"kind = {context.get('tag')!r}" if kind == "union_tag_invalid" else "no kind"
-        return f"{where}: {name}: {value}; allowed: {context.get('expected_tags', '')}."
+        tags = context.get("expected_tags") or ", ".join(
+            repr(tag) for found in _models_at(model, path) for tag in _literal(found)
+        )
+        return f"{where}: {name}: {value}; allowed: {tags}."
+    if kind == "value_error" and isinstance(detail["input"], dict):
+        # A rule over several keys: it names them and their values itself.
+        place = f"{name}: " if name else ""
+        return f"{where}: {place}{message.removeprefix('Value error, ').rstrip('.')}."
+    message = message.removeprefix("Value error, ").rstrip(".")
     value = _short(detail["input"])
     return (
         f"{where}: {name} = {value}: {message[0].lower()}{message[1:]}. {_description(model, path)}".strip()

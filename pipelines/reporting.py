@@ -16,7 +16,7 @@ from pipelines.report.render import write
 from pipelines.report.run_records import CommittedRecords
 from pipelines.run_view import RunView
 from training.metrics import METRICS_FILE
-from training.run import TrainResult
+from training.result import TrainResult
 
 
 def write_report(name: str, view: RunView, run_id: str, seconds: float, trained: TrainResult | None) -> str:

@@ -31,7 +31,7 @@ from pipelines.serving import ServedExecutor, server_logs, server_owner, unreach
 from pipelines.sweep import sweep
 
 if TYPE_CHECKING:
-    from training.run import TrainResult
+    from training.result import TrainResult
 
 BUILDER = "pipelines.build:build_from_dict"
 

@@ -75,15 +75,12 @@ def draw_crops(draws: Sequence[Draw], config: AugmentationConfig, frame_px: int,
             if abs(row - column) <= config.max_aspect_steps
         ]
     )
-    drawn_V4 = np.stack([draw.uniform("crop", 4) for draw in draws])
-    height, width = shapes[(drawn_V4[:, 0] * len(shapes)).astype(np.int64)].T
+    drawn_V3 = np.stack([draw.uniform("crop", 3) for draw in draws])
+    height, width = shapes[(drawn_V3[:, 0] * len(shapes)).astype(np.int64)].T
     free = np.stack([frame_px - height, frame_px - width], axis=1)
-    if config.crop_positions == "fixed":
-        quarters = np.array(FIXED_QUARTERS)[(drawn_V4[:, 1] * len(FIXED_QUARTERS)).astype(np.int64)]
-        first = free // 4 * quarters
-    else:
-        first = (drawn_V4[:, 1:3] * (free + 1)).astype(np.int64)
-    mirrored = drawn_V4[:, 3] < config.flip_probability
+    quarters = np.array(FIXED_QUARTERS)[(drawn_V3[:, 1] * len(FIXED_QUARTERS)).astype(np.int64)]
+    first = free // 4 * quarters
+    mirrored = drawn_V3[:, 2] < config.flip_probability
     mirrored &= np.array([draw.source not in config.unmirrored_sources for draw in draws])
     return Crops(first[:, 0], first[:, 1], height, width, mirrored)
 

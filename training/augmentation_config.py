@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -10,7 +10,11 @@ from curation.base.config import Config
 
 
 class AugmentationConfig(Config):
-    """Multi-scale crop and mirror (defaults: InternVideo2's stage 1, `GroupMultiScaleCrop`)."""
+    """Multi-scale crop and mirror (defaults: InternVideo2's stage 1, `GroupMultiScaleCrop`).
+
+    A crop lies at one of 13 places: the corners, the middles of the sides, the centre, and halfway from it to
+    the corners.
+    """
 
     crop_scales: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
         (1.0, 0.875, 0.75, 0.66),
@@ -23,11 +27,6 @@ class AugmentationConfig(Config):
         description="How far apart in crop_scales height and width of a crop may be; 0: squares only.",
         ge=0,
         le=16,
-    )
-    crop_positions: Literal["fixed", "anywhere"] = Field(
-        "fixed",
-        description="fixed: one of 13 places, the corners, the middles of the sides, the centre, and halfway "
-        "from it to the corners; anywhere: any place.",
     )
     flip_probability: float = Field(
         0.5, description="Chance that a view is mirrored; 0 where left and right matter.", ge=0, le=1

@@ -30,8 +30,8 @@ class Batch:
     `video_uint8` is [B, T, H, W, 3], square, before crop and flip. `draws` (length B) names each row's
     sample and carries its randomness; `positions` (length B) is where to go on after each row.
     `epoch` is the pass that the last sample is of. `stream` is the reader's state as JSON: loading it
-    continues with the next batch. `damaged` counts the samples of the data set that others have replaced,
-    as far as reading has come.
+    continues with the next batch. `damaged` counts the samples that this process found damaged since it
+    started, as far as reading has come.
     """
 
     video_uint8: Tensor

@@ -27,10 +27,11 @@ from typing import TYPE_CHECKING, Protocol
 from training.checkpoint_config import CheckpointConfig
 from training.manifest import DamagedError, StoredFile, check_whole, describe, sync, write_manifest
 from training.state import STATE_FILE, SavedState, write_state
-from training.together import Processes, on_first, together
-from training.upload import Upload, fetch, remote_steps
+from training.together import Processes, fail_alike, on_first, together
+from training.upload import FINISH_WITHIN_S, Upload, fetch, remote_steps
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from training.engines.engine import LoadInPlace
@@ -78,6 +79,10 @@ class Holder(Protocol):
 class Restorable(Holder, Protocol):
     """What of an engine a checkpoint is concerned with."""
 
+    def shapes(self) -> dict[str, torch.Size]:
+        """The whole tensors that `tensors` of all processes hold."""
+        ...
+
     def restore(self, load: LoadInPlace, step: int) -> None:
         """Put everything back as it was after a step."""
         ...
@@ -114,7 +119,8 @@ class CheckpointFolder:
         Where there is none at all, the newest whole copy at `upload` is fetched.
 
         Raises:
-            NoWholeCheckpointError: there are some, all damaged. Starting over would be a surprise.
+            NoWholeCheckpointError: there are some, all damaged. Starting over would be a surprise. On process
+                0; ToldElsewhereError on the others.
             OSError: the copies cannot be listed, or a process does not see the folder.
         """
         damaged: list[str] = []
@@ -127,10 +133,11 @@ class CheckpointFolder:
                 return Search(found, tuple(damaged))
             damaged.append(f"{self.path(step)}: {problem}")
         if damaged:
-            raise NoWholeCheckpointError(
+            error = NoWholeCheckpointError(
                 "; ".join(damaged) + ". No checkpoint is left to continue from: restore one, or remove "
                 f"{self._root} to start again."
             )
+            fail_alike(self._ranks, error)
         return Search(None, ()) if self._config.upload is None else self._fetch_newest(self._config.upload)
 
     def load(self, checkpoint: Checkpoint, engine: Restorable, objective: Holder) -> None:
@@ -139,23 +146,29 @@ class CheckpointFolder:
 
         Raises:
             TensorsDifferError: the checkpoint is of another model.
+            OSError: a file could not be read.
+            ToldElsewhereError: the same, and another process has the message.
         """
-        from training.tensor_shards import check_fits, check_nothing_left, load_in_place, stored_tensors
+        from training.tensor_shards import StoredTensors
 
-        def check(wanted: Mapping[str, Tensor]) -> None:
-            stored = stored_tensors(checkpoint.path)
-            check_fits(checkpoint.path, stored, wanted)
-            check_nothing_left(checkpoint.path, stored, names)
+        # What an objective keeps may be put together by all processes.
+        kept = objective.tensors()
+        wanted = engine.shapes() | {name: tensor.shape for name, tensor in kept.items()}
 
-        def restore() -> None:
-            engine.restore(partial(load_in_place, checkpoint.path), checkpoint.step)
-            load_in_place(checkpoint.path, objective.tensors())
+        def check() -> StoredTensors:
+            stored = StoredTensors(checkpoint.path)
+            stored.check(wanted)
+            stored.check_nothing_left(wanted)
+            return stored
 
-        own = {**engine.tensors(), **objective.tensors()}
-        names = {name for of_one in self._ranks.gather(sorted(own)) for name in of_one}
-        # Before any tensor is touched: an engine's own exchanges would wait for a process that failed.
-        together(self._ranks, lambda: check(own))
-        together(self._ranks, restore)
+        # Before any tensor is touched.
+        stored = together(self._ranks, check)
+
+        def load(tensors: Mapping[str, Tensor]) -> None:
+            together(self._ranks, partial(stored.load_in_place, tensors))
+
+        engine.restore(load, checkpoint.step)
+        load(kept)
 
     def due(self, step: int) -> bool:
         """Whether the checkpoint of a step is to be written; process 0's clock decides for all."""
@@ -185,10 +198,8 @@ class CheckpointFolder:
 
         def write(folder: Path) -> list[str]:
             names = write_tensors(folder, tensors, self._ranks)
-            if self._ranks.rank == 0:
-                write_state(folder, replace(state, progress=progress))
-                names.append(STATE_FILE)
-            return names
+            on_first(self._ranks, lambda: write_state(folder, replace(state, progress=progress)))
+            return [*names, STATE_FILE] if self._ranks.rank == 0 else names
 
         path = self.commit(progress.step, write)
         if self._upload is not None:
@@ -199,12 +210,12 @@ class CheckpointFolder:
     def commit(self, step: int, write: Callable[[Path], list[str]]) -> Path:
         """Let `write` fill a folder, and make it the checkpoint of a step.
 
-        `write` is called by every process and returns the names of the files that this one wrote. Older
-        checkpoints beyond those to keep are dropped. So are any of later steps: the run went on from an
-        earlier one because they were damaged.
+        `write` is called by every process and returns the names of the files that this one wrote; where it
+        fails on one, it must fail on all (see `together`). Older checkpoints beyond those to keep are
+        dropped. So are any of later steps: the run went on from an earlier one because they were damaged.
         """
         with self._new_folder(step) as folder:
-            names = together(self._ranks, lambda: write(folder))
+            names = write(folder)
             own = together(self._ranks, lambda: describe(folder, names))
             of_all = self._ranks.gather({name: asdict(file) for name, file in own.items()})
             files = {name: StoredFile(**file) for of_one in of_all for name, file in of_one.items()}
@@ -215,12 +226,12 @@ class CheckpointFolder:
         """Remove what a killed process left half written or half removed."""
         on_first(self._ranks, self._sweep)
 
-    def close(self) -> None:
-        """Wait for the copy under way, within bounds."""
+    def close(self, *, wait_s: float = FINISH_WITHIN_S) -> None:
+        """Wait for the copy under way, so long at most."""
         if self._upload is not None:
             for path in self._upload.in_use():
                 self._note(f"Waiting for the copy of {path.name} to {self._config.upload}.")
-            self._upload.finish()
+            self._upload.finish(wait_s)
             self._tell()
 
     def _steps(self) -> list[int]:
@@ -252,10 +263,11 @@ class CheckpointFolder:
                 return Search(Checkpoint(step, self.path(step)), tuple(damaged), fetched_from=url)
             damaged.append(f"{url}/{self.path(step).name}: {problem}")
         if damaged:
-            raise NoWholeCheckpointError(
+            error = NoWholeCheckpointError(
                 "; ".join(damaged) + ". No copy is left to continue from: restore one, or set "
                 "checkpoint.upload to another URL to start again."
             )
+            fail_alike(self._ranks, error)
         return Search(None, ())
 
     def _fetch(self, url: str, step: int) -> str | None:

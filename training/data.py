@@ -121,6 +121,7 @@ class BatchLoader:
         device: torch.device | None = None,
     ) -> None:
         self._stream = stream
+        self._known_damaged = stream.num_substituted
         self._config = config
         self._batch_size = batch_size
         self._num_frames = num_frames
@@ -211,7 +212,7 @@ class BatchLoader:
             positions=tuple(row.position for row in rows),
             epoch=rows[-1].sample.epoch,
             stream=self._stream.state_dict(rows[-1].position),
-            damaged=self._stream.num_substituted,
+            damaged=self._stream.num_substituted - self._known_damaged,
         )
 
 

@@ -6,22 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from training.activation_memory import Arithmetic, activation_bytes, input_bytes, teaching_bytes
 from training.config import TrainConfig
 from training.cost import Cost, clip_cost, visible_patches
 from training.data import open_stream
 from training.engines.arithmetic import BatchArithmetic
 from training.engines.config import DeepSpeedConfig
 from training.engines.deepspeed_config import read_deepspeed_config
-from training.memory import (
-    BF16,
-    FP32,
-    Arithmetic,
-    StateMemory,
-    activation_bytes,
-    input_bytes,
-    state_memory,
-    teaching_bytes,
-)
+from training.memory import BF16, FP32, StateMemory, state_memory
 from training.model_size import ModelSize, model_size
 from training.objectives.masked_pixels_config import MaskedPixelsConfig
 from training.optimizer import CLIPS_OF_PUBLISHED_RATES
@@ -124,14 +116,22 @@ def estimate(config: TrainConfig, world_size: int) -> DryRun:
 
 
 def count_samples(config: TrainConfig, world_size: int) -> int | str:
-    """How many samples the data has, or why that cannot be known here."""
+    """How many samples the data has, or why that cannot be known here.
+
+    Raises:
+        ValueError: the data is there, but so many processes cannot read it.
+    """
     if config.data.train == NO_DATA:
         return "no shards are named, as --set data.train=RUN/shards does"
     try:
         stream = open_stream(
-            config.data, seed=config.seed, batch_size=config.batch_size, rank=0, num_ranks=world_size
+            config.data,
+            seed=config.seed,
+            batch_size=config.batch_size,
+            num_ranks=world_size,
+            agree=lambda _, version: version,
         )
-    except (OSError, ValueError) as error:
+    except OSError as error:
         return str(error)
     try:
         return stream.num_samples

@@ -61,26 +61,18 @@ def read_model(folder: Path) -> tuple[dict[str, Tensor], Description]:
     """
     import torch
 
-    from training.tensor_shards import load_in_place, stored_tensors
+    from training.tensor_shards import StoredTensors
 
     check_whole(folder)
     prefix, description = _said(folder)
+    held = StoredTensors(folder)
     tensors = {
         name: torch.empty(stored.shape, dtype=getattr(torch, stored.dtype.removeprefix("torch.")))
-        for name, stored in stored_tensors(folder).items()
+        for name, stored in held.tensors.items()
         if name.startswith(MODEL + prefix)
     }
-    load_in_place(folder, tensors)
+    held.load_in_place(tensors)
     return {name.removeprefix(MODEL + prefix): tensor for name, tensor in tensors.items()}, description
-
-
-def read_model_description(folder: Path) -> Description:
-    """What the model of a checkpoint is.
-
-    Raises:
-        ValueError: the checkpoint does not say it in a form that this version reads.
-    """
-    return _said(folder)[1]
 
 
 def export(folder: Path, target: Path) -> Converted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import resource
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -68,4 +69,6 @@ def device_memory_bytes(device: torch.device) -> int | None:
 
 def host_memory_bytes() -> int:
     """The most main memory that the process held at once so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Kibibytes, but on macOS bytes.
+    return peak if sys.platform == "darwin" else peak * 1024

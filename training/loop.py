@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
+from training.batch import Batch
 from training.config import TrainConfig
 from training.data import BatchLoader
 from training.metrics import MetricsLog
 from training.state import Progress
 from training.step import Trainee, train_step
+from training.together import together
 
 
 def run_steps(
@@ -32,16 +35,14 @@ def run_steps(
     """
     saved = progress
     while progress.step < config.steps:
-        waiting_since = time.monotonic()
-        batch = loader.next_batch(give_up=interrupted)
+        batch, waited_s = together(trainee.ranks, partial(_next_batch, loader, interrupted))
         if trainee.ranks.any(batch is None or interrupted()):
             break
         assert batch is not None
-        waited_s = time.monotonic() - waiting_since
 
-        result = train_step(config, trainee, batch, progress.step + 1, waited_s)
-        progress = progress.after(batch, result.samples)
-        metrics.step(progress, batch, result)
+        result = train_step(config, trainee, batch, progress.step + 1)
+        progress = progress.after(batch, config.batch_size)
+        metrics.step(progress, batch, result, waited_s)
 
         if due(progress.step):
             save(progress)
@@ -49,3 +50,9 @@ def run_steps(
     if progress is not saved:
         save(progress)
     return progress
+
+
+def _next_batch(loader: BatchLoader, interrupted: Callable[[], bool]) -> tuple[Batch | None, float]:
+    """A batch, and how long this process waited for it in seconds."""
+    since = time.monotonic()
+    return loader.next_batch(give_up=interrupted), time.monotonic() - since

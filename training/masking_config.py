@@ -29,18 +29,20 @@ class MaskConfig(Config):
     def num_visible(self, grid: tuple[int, int, int]) -> int:
         """How many patches of a clip are seen: N - int(N * ratio) of the N of each frame, or of the clip.
 
+        As `ratio` is below 1, at least one is.
+
         Raises:
-            ValueError: all are, or none is.
+            ValueError: all are.
         """
         slots, height, width = grid
         per_frame = height * width
         patches = slots * per_frame if self.scope == "clip" else per_frame
         hidden = int(patches * self.ratio)
-        if not 0 < hidden < patches:
+        if not hidden:
             where = "clip" if self.scope == "clip" else "frame"
             raise ValueError(
-                f"objective.mask.ratio = {self.ratio} hides {hidden} of the {patches} patches of a {where}, "
-                "but at least 1 must be hidden and 1 seen. Change the ratio, or take a larger model.size_px "
-                "or a smaller model.patch_px."
+                f"objective.mask.ratio = {self.ratio} hides 0 of the {patches} patches of a {where}, but at "
+                "least 1 must be hidden. Raise the ratio, or take a larger model.size_px or a smaller "
+                "model.patch_px."
             )
         return patches - hidden if self.scope == "clip" else slots * (patches - hidden)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
 
 from curation.base.config import Config, operational
 from training.hardware import device_memory_bytes, host_memory_bytes, peak_tflops
@@ -53,14 +54,14 @@ class LoggingConfig(Config):
 class StepLog:
     """One logged step, of all processes together.
 
-    `samples_per_s` and `data_wait_share` (0..1, time spent waiting for a batch, in each step that of the
-    process which waited longest) are taken over the last steps, checkpoints included. `mfu` (0..1) is the
-    share of the devices' peak that the student's forward and backward passes took, without what activation
-    checkpointing computes again; `mfu_with_teachers` counts the teachers' forward passes too; both are None
-    where the peak is not known. `device_memory_bytes` (None on a CPU) and `host_memory_bytes` are the most
-    that one process held so far. `sources` has the share of each data set of a mixture in the samples since
-    the logged step before. `epoch` is that of the first process's last sample; `damaged` counts samples of
-    the data set that others have replaced so far.
+    `loss` and `terms` are means over the processes. `samples_per_s` and `data_wait_share` (0..1, time spent
+    waiting for a batch, of the process that waited most) are taken over the last steps, checkpoints included.
+    `mfu` (0..1) is the share of the devices' peak that the student's forward and backward passes took,
+    without what activation checkpointing computes again; `mfu_with_teachers` counts the teachers' forward
+    passes too; both are None where the peak is not known. `device_memory_bytes` (None on a CPU) and
+    `host_memory_bytes` are the most that one process held so far. `sources` has the share of each data set of
+    a mixture in the samples since the logged step before. `epoch` is that of the first process's last sample;
+    `damaged` counts samples of the data set that others have replaced so far.
     """
 
     step: int
@@ -103,7 +104,7 @@ OnLog = Callable[[StepLog | Note], None]
 @dataclass(frozen=True, kw_only=True)
 class Totals:
     """A whole call: samples of all processes; `seconds` from the first wait for data to the end of the last
-    step."""
+    step, `waited_s` that this process waited, `loss` of the last logged step."""
 
     samples: int = 0
     seconds: float = 0.0
@@ -146,9 +147,12 @@ class MetricsLog:
         sink: Sink,
         on_log: OnLog | None,
         cost: Cost | None = None,
+        samples_before: int = 0,
+        damaged_before: int = 0,
     ) -> None:
         """`cost` is that of a clip of the batch; without it there is no MFU. `sink` is that of the first
-        process, others have one that writes nothing."""
+        process, others have one that writes nothing. `samples_before` and `damaged_before` are what was
+        trained on and found damaged before this call."""
         self._config = config
         self._steps = steps
         self._ranks = ranks
@@ -156,6 +160,8 @@ class MetricsLog:
         self._sink = sink
         self._on_log = on_log
         self._cost = cost
+        self._samples_before = samples_before
+        self._damaged_before = damaged_before
         peak = config.peak_tflops or peak_tflops(device)
         self._peak_flops = peak * TERA * ranks.world_size if peak is not None else None
         self._sources: Counter[str] = Counter()
@@ -169,22 +175,37 @@ class MetricsLog:
     def __exit__(self, *exc: object) -> None:
         self._sink.close()
 
-    def step(self, progress: Progress, batch: Batch, result: StepResult) -> None:
-        """Record a finished step. Processes call it together: at logged steps they tell their memory."""
+    def step(self, progress: Progress, batch: Batch, result: StepResult, waited_s: float) -> None:
+        """Record a finished step, whose batch this process waited `waited_s` for.
+
+        Processes call it together: at logged steps they tell each other what only they know.
+        """
         self.totals = Totals(
-            samples=self.totals.samples + result.samples,
+            samples=progress.samples - self._samples_before,
             seconds=time.monotonic() - self._started,
-            waited_s=self.totals.waited_s + result.waited_s,
-            loss=result.loss,
+            waited_s=self.totals.waited_s + waited_s,
+            loss=self.totals.loss,
         )
         self._recent.append(self.totals)
-        self._sources.update(result.sources)
+        self._sources.update(batch.sources)
         if progress.step % self._config.every_steps and progress.step != self._steps:
             return
-        memory = self._ranks.gather([device_memory_bytes(self._device), host_memory_bytes()])
-        if self._ranks.rank == 0:
-            self._write(self._log_of(progress.step, batch.epoch, result, memory))
+        recent = self.totals.since(self._recent[0])
+        of_all = self._ranks.gather(
+            {
+                "terms": dict(result.terms),
+                "waited_s": recent.waited_s,
+                "sources": dict(self._sources),
+                "damaged": batch.damaged,
+                "device_memory_bytes": device_memory_bytes(self._device),
+                "host_memory_bytes": host_memory_bytes(),
+            }
+        )
         self._sources.clear()
+        log = self._log_of(progress.step, batch.epoch, result, recent, of_all)
+        self.totals = replace(self.totals, loss=log.loss)
+        if self._ranks.rank == 0:
+            self._write(log)
 
     def _write(self, log: StepLog) -> None:
         self._sink.write(log)
@@ -192,27 +213,34 @@ class MetricsLog:
             self._on_log(log)
 
     def _log_of(
-        self, step: int, epoch: int, result: StepResult, memory: list[tuple[int | None, int]]
+        self,
+        step: int,
+        epoch: int,
+        result: StepResult,
+        recent: Totals,
+        of_all: Sequence[Mapping[str, Any]],
     ) -> StepLog:
-        recent = self.totals.since(self._recent[0])
-        samples = self._sources.total()
+        terms = {name: fmean(one["terms"][name] for one in of_all) for name in result.terms}
+        sources = sum((Counter(one["sources"]) for one in of_all), Counter[str]())
+        on_devices = [one["device_memory_bytes"] for one in of_all if one["device_memory_bytes"] is not None]
         student, teachers = (self._cost.student_flops, self._cost.teacher_flops) if self._cost else (None, 0)
+        recent = replace(recent, waited_s=max(one["waited_s"] for one in of_all))
         return StepLog(
             step=step,
             steps=self._steps,
             epoch=epoch,
-            loss=result.loss,
-            terms=result.terms,
+            loss=sum(terms.values()),
+            terms=terms,
             learning_rate=result.learning_rate,
             grad_norm=result.grad_norm,
             samples_per_s=round(recent.samples_per_s, 3),
             data_wait_share=round(recent.data_wait_share, 4),
             mfu=self._mfu(recent, student),
             mfu_with_teachers=self._mfu(recent, student + teachers if student is not None else None),
-            device_memory_bytes=max((device for device, _ in memory if device is not None), default=None),
-            host_memory_bytes=max(host for _, host in memory),
-            sources={name: round(count / samples, 4) for name, count in sorted(self._sources.items())},
-            damaged=result.damaged,
+            device_memory_bytes=max(on_devices, default=None),
+            host_memory_bytes=max(one["host_memory_bytes"] for one in of_all),
+            sources={name: round(count / sources.total(), 4) for name, count in sorted(sources.items())},
+            damaged=self._damaged_before + sum(one["damaged"] for one in of_all),
         )
 
     def _mfu(self, recent: Totals, flops_per_sample: float | None) -> float | None:

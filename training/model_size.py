@@ -24,7 +24,7 @@ class ModelSize:
 def model_size(objective: ObjectiveConfig, encoder: EncoderConfig) -> ModelSize:
     """Count the parameters of the model that an objective trains."""
     own = flops.encoder_parameters(encoder, pool=False)
-    block = _block(encoder.width, encoder.mlp_width)
+    block = flops.block_parameters(encoder.width, encoder.mlp_width)
     if isinstance(objective, MaskedPixelsConfig):
         whole = own + _pixel_decoder(objective, encoder)
         return ModelSize(parameters=whole, encoder=own, trained=whole, block=block, depth=encoder.depth)
@@ -36,13 +36,9 @@ def model_size(objective: ObjectiveConfig, encoder: EncoderConfig) -> ModelSize:
     return ModelSize(parameters=whole, encoder=pooled, trained=whole - idle, block=block, depth=encoder.depth)
 
 
-def _block(width: int, mlp_width: int) -> int:
-    return 4 * width**2 + 2 * width * mlp_width + 8 * width + mlp_width
-
-
 def _pixel_decoder(objective: MaskedPixelsConfig, encoder: EncoderConfig) -> int:
     width = objective.decoder.width
-    values = 3 * encoder.tubelet_frames * encoder.patch_px**2
-    blocks = objective.decoder.depth * _block(width, 4 * width)
+    values = flops.patch_values(encoder.patch_px, encoder.tubelet_frames)
+    blocks = objective.decoder.depth * flops.block_parameters(width, 4 * width)
     # The mask token and the norm are one width each.
     return (encoder.width + 1) * width + blocks + 2 * width + (width + 1) * values

@@ -1,4 +1,4 @@
-"""What the reader decides while training runs, told to the user."""
+"""What is decided and found out while training runs, told to the user."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-LOGGER = "shards.reading.pass_plan"
-"""Tells when a pass is over shards that are new."""
+LOGGERS = ("shards.reading.pass_plan", "training.objectives.target_cache")
+"""The first tells when a pass is over shards that are new, the second how often teachers had to look."""
 
 
 @contextmanager
 def telling(tell: Callable[[str], None]) -> Iterator[None]:
-    """While it lasts, `tell` gets a sentence whenever the stream takes up new shards."""
-    logger, handler = logging.getLogger(LOGGER), _Handler(tell)
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    """While it lasts, `tell` gets a sentence of each message of `LOGGERS`."""
+    handler = _Handler(tell)
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
     try:
         yield
     finally:
-        logger.setLevel(level)
-        logger.removeHandler(handler)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+            logger.removeHandler(handler)
 
 
 class _Handler(logging.Handler):

@@ -14,6 +14,7 @@ from training.state import SavedState, Setting
 if TYPE_CHECKING:
     from training.config import TrainConfig
 
+
 class ConfigChangedError(ValueError):
     """The output was trained with another config."""
 

@@ -6,16 +6,14 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from curation.base.storage import normalise
+from training.assembly import build_loader, build_trainee, open_data, open_metrics
 from training.config import TrainConfig
-from training.cost import clip_cost
-from training.data import BatchLoader, open_stream, reading_notes
-from training.engines.arithmetic import BatchArithmetic
+from training.data import reading_notes
 from training.errors import NonFiniteLossError, ToldElsewhereError
 from training.export import describe_model
 from training.interrupt import Interruption
@@ -23,47 +21,21 @@ from training.metrics import MetricsLog, Note, OnLog, Totals
 from training.objectives.notes import objective_notes
 from training.output import OutputRefusedError, sole_writer
 from training.reading_notes import telling
+from training.result import TrainResult
 from training.resume import check_same_config, config_hash, semantic_config, what_bends
-from training.sinks import Sink, Sinks, open_sinks
 from training.state import Progress, SavedState, Setting, read_state
 from training.together import together
+from training.upload import FINISH_WITHIN_S
 
 if TYPE_CHECKING:
-    from shards.reading import SampleStream
     from training.checkpoint import Checkpoint
     from training.engines.ranks import Ranks
-    from training.objectives.objective import Objective
     from training.step import Trainee
 
 CHECKPOINTS = "checkpoints"
+HURRIED_S = 5.0
 NON_FINITE_FILE = "nonfinite.json"
 """In the output folder: step, message and sample keys of a batch whose loss was no number."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainResult:
-    """What a call of `train` did: the steps after `first_step`, up to `step`.
-
-    `loss` is that of the last step, None if none was made. `samples` (over all processes), `seconds`,
-    `samples_per_s` and `data_wait_share` (0..1) are of this call alone.
-    """
-
-    output: str
-    checkpoint: str | None
-    first_step: int
-    step: int
-    steps: int
-    samples: int
-    loss: float | None
-    seconds: float
-    samples_per_s: float
-    data_wait_share: float
-    interrupted: bool
-
-    @property
-    def nothing_to_do(self) -> bool:
-        """Whether all steps had been made before."""
-        return self.first_step == self.steps
 
 
 def train(
@@ -98,7 +70,8 @@ def train(
         interrupted = stack.enter_context(Interruption())
         ranks = stack.enter_context(closing(Ranks.join(config.device)))
         folder = together(ranks, lambda: stack.enter_context(_folder(output, ranks)))
-        run = stack.enter_context(closing(_Run(config, folder, ranks, on_log if ranks.rank == 0 else None)))
+        run = _Run(config, folder, ranks, on_log if ranks.rank == 0 else None)
+        stack.push(lambda failed, *_: run.close(hurried=failed is not None or interrupted()))
         start = run.find_start(resume=resume, accept_new_shards=accept_new_shards)
         if start is not None and start.step == config.steps:
             run.note(f"All {config.steps} steps were made before: nothing left to do.")
@@ -121,14 +94,15 @@ class _Run:
         self._folder = folder
         self._ranks = ranks
         self._on_log = on_log
-        self._arithmetic, self._stream = together(ranks, self._open)
+        self._arithmetic, self._stream = together(ranks, partial(open_data, config, ranks))
         self._checkpoints = CheckpointFolder(folder / CHECKPOINTS, config.checkpoint, ranks, note=self.note)
         self._checkpoints.sweep()
 
-    def close(self) -> None:
-        """Let go of the shards, and wait for what is being uploaded."""
+    def close(self, *, hurried: bool) -> None:
+        """Let go of the shards, and wait for what is being uploaded; not for long if `hurried`: who ends a
+        process gives it half a minute, and what was not copied is copied by the next call."""
         self._stream.close()
-        self._checkpoints.close()
+        self._checkpoints.close(wait_s=HURRIED_S if hurried else FINISH_WITHIN_S)
 
     def find_start(self, *, resume: bool, accept_new_shards: bool) -> Checkpoint | None:
         """The checkpoint to go on from, once it is sure that it belongs to this run."""
@@ -137,20 +111,24 @@ class _Run:
             self.note(f"Passed over a damaged checkpoint: {damage}")
         if search.found is None:
             return None
-        if not resume:
-            raise OutputRefusedError(
-                f"{self._folder} holds a run up to step {search.found.step}. Continue it, or choose another "
-                "folder."
-            )
-        together(self._ranks, partial(self._adopt, search.found, accept_new_shards=accept_new_shards))
+        adopt = partial(self._adopt, search.found, resume=resume, accept_new_shards=accept_new_shards)
+        together(self._ranks, adopt)
         return search.found
 
     def train_from(self, start: Checkpoint | None, interrupted: Callable[[], bool]) -> TrainResult:
         """Train to the last step, or until interrupted."""
+        trainee = build_trainee(
+            self._config, self._ranks, self._arithmetic, fresh=start is None, note=self.note
+        )
+        with telling(self.note), closing(trainee.objective):
+            return self._train(trainee, start, interrupted)
+
+    def _train(
+        self, trainee: Trainee, start: Checkpoint | None, interrupted: Callable[[], bool]
+    ) -> TrainResult:
         from training.loop import run_steps
 
         config, ranks = self._config, self._ranks
-        trainee = self._build(fresh=start is None)
         progress = Progress(step=0, samples=0, stream=None)
         if start is not None:
             progress = self._restore(start, trainee)
@@ -160,16 +138,19 @@ class _Run:
             *objective_notes(config.objective, config.model, config.data.augmentation, num_samples),
         ):
             self.note(text)
-        loader = BatchLoader(
-            self._stream,
-            config.data,
-            batch_size=self._arithmetic.per_process,
-            num_frames=config.objective.num_frames(config.model),
-            seed=config.seed,
-            epoch_cycle=config.objective.epoch_cycle,
-            device=ranks.device,
+        # Logs first: a loader has threads at work from the beginning, which must be closed whatever comes.
+        metrics = open_metrics(
+            config,
+            ranks,
+            self._folder,
+            progress,
+            damaged_before=self._stream.num_substituted,
+            on_log=self._on_log,
         )
-        with telling(self.note), self._metrics(progress) as metrics, closing(loader), self._non_finite():
+        with ExitStack() as stack:
+            stack.enter_context(metrics)
+            loader = stack.enter_context(closing(build_loader(config, self._stream, self._arithmetic, ranks)))
+            stack.enter_context(self._non_finite())
             end = run_steps(
                 config,
                 trainee,
@@ -206,56 +187,16 @@ class _Run:
         if self._on_log is not None:
             self._on_log(Note(text))
 
-    def _open(self) -> tuple[BatchArithmetic, SampleStream]:
-        """What must fit before anything is loaded: batch and processes, teachers and student, the shards."""
-        config, ranks = self._config, self._ranks
-        arithmetic = BatchArithmetic(config.batch_size, ranks.world_size, config.engine.micro_batch_size)
-        config.objective.check(config.model)
-        stream = open_stream(
-            config.data,
-            seed=config.seed,
-            batch_size=config.batch_size,
-            rank=ranks.rank,
-            num_ranks=ranks.world_size,
-            agree=ranks.agree if ranks.world_size > 1 else None,
-        )
-        return arithmetic, stream
-
-    def _adopt(self, start: Checkpoint, *, accept_new_shards: bool) -> None:
+    def _adopt(self, start: Checkpoint, *, resume: bool, accept_new_shards: bool) -> None:
         """Refuse a checkpoint of another run, and go to its place in the stream."""
+        if not resume:
+            raise OutputRefusedError(
+                f"{self._folder} holds a run up to step {start.step}. Continue it, or choose another folder."
+            )
         saved = read_state(start.path)
         check_same_config(saved, self._config, self._folder)
         assert saved.progress.stream is not None
         self._stream.load_state_dict(saved.progress.stream, accept_new_shards=accept_new_shards)
-
-    def _build(self, *, fresh: bool) -> Trainee:
-        import torch
-
-        from training.engines.build import build_engine
-        from training.step import Trainee
-
-        config = self._config
-        if config.num_threads is not None:
-            torch.set_num_threads(config.num_threads)
-        objective = together(self._ranks, partial(self._objective, fresh=fresh))
-        engine = build_engine(config.engine, config.optimizer, objective.model, self._ranks, self._arithmetic)
-        return Trainee(objective=objective, engine=engine, ranks=self._ranks, arithmetic=self._arithmetic)
-
-    def _objective(self, *, fresh: bool) -> Objective[Any]:
-        import torch
-
-        from training.objectives.build import build_objective
-
-        config = self._config
-        torch.manual_seed(config.seed)
-        objective = build_objective(
-            config.objective, config.model, config.data.augmentation, self._ranks.device
-        )
-        if fresh and config.initial_weights is not None:
-            from training.released.load import load_into
-
-            self.note(str(load_into(objective.model, config.initial_weights)))
-        return objective
 
     @contextmanager
     def _non_finite(self) -> Iterator[None]:
@@ -270,36 +211,11 @@ class _Run:
             path.write_text(json.dumps(found, indent=1), encoding="utf-8")
             raise NonFiniteLossError(f"{error} (all keys: {path})", error.step, error.keys) from None
 
-    def _metrics(self, progress: Progress) -> MetricsLog:
-        config = self._config
-        sink = together(self._ranks, partial(self._sink, progress))
-        return MetricsLog(
-            config.logging,
-            steps=config.steps,
-            ranks=self._ranks,
-            device=self._ranks.device,
-            sink=sink,
-            on_log=self._on_log,
-            cost=clip_cost(config.objective, config.model, config.data.augmentation),
-        )
-
-    def _sink(self, progress: Progress) -> Sink:
-        if self._ranks.rank:
-            return Sinks()
-        config = self._config
-        return open_sinks(
-            self._folder,
-            config.logging,
-            first_step=progress.step,
-            name=config.name,
-            settings=config.model_dump(mode="json"),
-        )
-
     def _restore(self, start: Checkpoint, trainee: Trainee) -> Progress:
         self._checkpoints.load(start, trainee.engine, trainee.objective)
         self.note(f"Continuing after step {start.step} of {self._config.steps}.")
         saved = read_state(start.path)
-        if text := what_bends(saved.setting, self._setting()):
+        if text := what_bends(saved.setting, Setting.of(self._config, self._ranks, self._arithmetic)):
             self.note(text)
         return saved.progress
 
@@ -310,18 +226,6 @@ class _Run:
             config_hash=config_hash(self._config),
             model=describe_model(self._config),
             dataset_version=self._stream.version,
-            setting=self._setting(),
+            setting=Setting.of(self._config, self._ranks, self._arithmetic),
         )
         self._checkpoints.save(state, {**trainee.engine.tensors(), **trainee.objective.tensors()})
-
-    def _setting(self) -> Setting:
-        import torch
-
-        return Setting(
-            engine=self._config.engine.kind,
-            world_size=self._ranks.world_size,
-            micro_batch_size=self._arithmetic.per_pass,
-            num_threads=torch.get_num_threads(),
-            device=self._config.device,
-            torch=torch.__version__,
-        )

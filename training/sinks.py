@@ -50,16 +50,17 @@ class JsonLines:
     """One line per step. A resumed run repeats the steps after its checkpoint, so their lines go first."""
 
     def __init__(self, path: Path, first_step: int) -> None:
-        self._path = path
         _drop_later_lines(path, first_step)
+        # Buffered by lines: each is there for a reader, and for good, as soon as it is written.
+        self._lines = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
 
     def write(self, log: StepLog) -> None:
         """Append a line."""
-        with open(self._path, "a", encoding="utf-8") as lines:
-            lines.write(json.dumps(asdict(log)) + "\n")
+        self._lines.write(json.dumps(asdict(log)) + "\n")
 
     def close(self) -> None:
-        """Every line was written at once."""
+        """Let go of the file."""
+        self._lines.close()
 
 
 class TensorBoard:
@@ -115,8 +116,9 @@ def _drop_later_lines(path: Path, last_step: int) -> None:
 def _lines_until(lines: Iterable[str], last_step: int) -> Iterable[str]:
     for line in lines:
         try:
-            step = json.loads(line)["step"]
+            values = json.loads(line)
         except ValueError:
             continue
-        if step <= last_step:
+        step = values.get("step") if isinstance(values, dict) else None
+        if isinstance(step, int) and step <= last_step:
             yield line

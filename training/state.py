@@ -12,10 +12,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from training.batch import Batch
+    from training.config import TrainConfig
+    from training.engines.arithmetic import BatchArithmetic
+    from training.together import Processes
 
 STATE_FILE = "state.json"
 
@@ -46,7 +49,10 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What may differ when a run goes on, but then changes the last bits of what comes out."""
+    """What may differ when a run goes on, but then changes the last bits of what comes out.
+
+    `micro_batch_size` is that of a pass, `attention` the backend that computes it: sdpa or flash.
+    """
 
     engine: str
     world_size: int
@@ -54,6 +60,27 @@ class Setting:
     num_threads: int
     device: str
     torch: str
+    attention: str
+
+    @classmethod
+    def of(cls, config: TrainConfig, ranks: Processes, arithmetic: BatchArithmetic) -> Self:
+        """How this process trains now."""
+        import torch
+
+        from training.engines.described import engine_in_words
+        from training.models.attention import has_flash
+
+        # As `attend` chooses: the flash kernel has no float32.
+        may_flash = has_flash() and config.device == "cuda" and config.engine.precision == "bf16"
+        return cls(
+            engine=engine_in_words(config.engine),
+            world_size=ranks.world_size,
+            micro_batch_size=arithmetic.per_pass,
+            num_threads=torch.get_num_threads(),
+            device=config.device,
+            torch=torch.__version__,
+            attention="flash" if may_flash and config.model.attention != "sdpa" else "sdpa",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

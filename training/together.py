@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from training.errors import ToldElsewhereError
 
@@ -59,6 +59,18 @@ def together(ranks: Processes, act: Callable[[], T]) -> T:
     if error is not None and failed == ranks.rank:
         raise error
     raise ToldElsewhereError(f"Process {failed} of {ranks.world_size} failed: {told[failed]}")
+
+
+def fail_alike(ranks: Processes, error: Exception) -> NoReturn:
+    """End with an error that all processes have come to, so that it is told once; asks none of them.
+
+    Raises:
+        Exception: the error, on process 0.
+        ToldElsewhereError: on all others.
+    """
+    if ranks.rank == 0:
+        raise error
+    raise ToldElsewhereError(f"All {ranks.world_size} processes failed: {type(error).__name__}: {error}")
 
 
 def on_first(ranks: Processes, act: Callable[[], T]) -> T:

@@ -11,10 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Condition, Thread
 from typing import IO
 
 from curation.base.storage import Storage
@@ -46,13 +45,13 @@ class Upload:
     def __init__(self, url: str, keep: int) -> None:
         self._storage = Storage(url)
         self._keep = keep
-        self._state = threading.Condition()
+        self._state = Condition()
         self._waiting: Path | None = None
         self._copying: Path | None = None
         self._failed: Path | None = None
         self._finishing = False
         self._notes: list[str] = []
-        self._thread: threading.Thread | None = None
+        self._thread: Thread | None = None
 
     def start(self, checkpoint: Path) -> None:
         """Have a whole checkpoint copied."""
@@ -60,7 +59,7 @@ class Upload:
             self._waiting = checkpoint
             if self._thread is None:
                 # A daemon: an interpreter that ends on an error does not wait for it.
-                self._thread = threading.Thread(target=self._work, name="checkpoint-upload", daemon=True)
+                self._thread = Thread(target=self._work, name="checkpoint-upload", daemon=True)
                 self._thread.start()
             self._state.notify_all()
 
@@ -75,8 +74,8 @@ class Upload:
             told, self._notes = self._notes, []
         return told
 
-    def finish(self) -> None:
-        """Wait for the newest copy, within bounds, after a last attempt if it had failed."""
+    def finish(self, wait_s: float) -> None:
+        """Wait for the newest copy, so long at most, after a last attempt if it had failed."""
         with self._state:
             if self._waiting is None and self._copying is None:
                 self._waiting = self._failed
@@ -84,11 +83,11 @@ class Upload:
             self._state.notify_all()
         if self._thread is None:
             return
-        self._thread.join(FINISH_WITHIN_S)
+        self._thread.join(wait_s)
         if self._thread.is_alive():
             self._say(
                 f"The copy of {self._copying} to {self._storage.url} was not ready within "
-                f"{FINISH_WITHIN_S:.0f} s of the end; the same command run again goes on with it."
+                f"{wait_s:.0f} s of the end; the same command run again goes on with it."
             )
 
     def _work(self) -> None:
@@ -227,9 +226,32 @@ def _config_hash(state: bytes) -> str:
 
 
 def _each(names: Iterable[str], act: Callable[[str], None]) -> None:
-    with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
-        for _ in pool.map(act, names):
-            pass
+    """Do something for each name, several at a time; the first error ends it.
+
+    In daemon threads: an interpreter that ends would wait for those of a ThreadPoolExecutor, and for all that
+    they still have to do.
+    """
+    left = list(names)
+    errors: list[Exception] = []
+
+    def work() -> None:
+        while not errors:
+            try:
+                name = left.pop()
+            except IndexError:
+                return
+            try:
+                act(name)
+            except Exception as error:  # noqa: BLE001 - raised again below, in the thread that waits
+                errors.append(error)
+
+    threads = [Thread(target=work, daemon=True) for _ in range(min(FILES_AT_ONCE, len(left)))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
 
 
 def _blocks(source: IO[bytes]) -> Iterable[bytes]:

@@ -7,6 +7,7 @@ OUTPUT/wandb/           W&B's own files
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from curation.base.ids import attempt_id
 from training.metrics import StepLog
 from training.wandb_config import WandbConfig
 
+RUN_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}")
+MOST_BYTES = 100
 ID_FILE = "wandb_run_id"
 STEP = "step"
 
@@ -70,7 +73,11 @@ def _run_id(output: Path) -> str:
     """The id that an earlier call left in the output folder, else a new one, left there."""
     path = output / ID_FILE
     if path.exists():
-        return path.read_text(encoding="ascii").strip()
+        with open(path, "rb") as file:
+            found = file.read(MOST_BYTES).strip()
+        if not RUN_ID.fullmatch(found):
+            raise ValueError(f"{path} holds no id of a W&B run. Remove it; a new run is made then.")
+        return found.decode()
     made = attempt_id()
     temporary = path.with_name(f".{ID_FILE}.tmp")
     temporary.write_text(f"{made}\n", encoding="ascii")

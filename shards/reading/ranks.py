@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from types import TracebackType
@@ -26,8 +27,11 @@ class RankWalk(ABC):
     def __init__(self, *, lanes: int, rank: int, num_ranks: int, fetcher: Fetcher) -> None:
         if num_ranks < 1 or lanes % num_ranks:
             fitting = ", ".join(str(n) for n in range(1, lanes + 1) if lanes % n == 0)
+            wanted = math.lcm(lanes, max(num_ranks, 1))
             raise ShardError(
-                f"{num_ranks} ranks do not divide the {lanes} lanes of the shards: use {fitting} ranks."
+                f"{num_ranks} ranks do not divide the {lanes} lanes of the shards: use {fitting} ranks, or "
+                f"give the shards {wanted} lanes (cliploom shards repack --lanes {wanted}; "
+                "shards.manifest.lanes of the run that makes them)."
             )
         if not 0 <= rank < num_ranks:
             raise ShardError(f"rank = {rank}, but num_ranks = {num_ranks}: it must be 0..{num_ranks - 1}")

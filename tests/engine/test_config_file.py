@@ -10,6 +10,7 @@ from pydantic import Field
 from curation.base.config import Config
 from pipelines.config import PipelineConfig
 from pipelines.config_file import ConfigError, default_config, load_config
+from training.config import TrainConfig
 
 
 class Inner(Config):
@@ -91,3 +92,27 @@ def test_only_what_is_wrong_inside_is_named() -> None:
         default_config(PipelineConfig, ["curation.cut.forms=[{crf: 99}]"])
     assert "curation.cut.forms.0.crf = 99" in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("model.width=97", r"train.yaml: model: width = 97 is not a multiple of 16, .* Set width to 96\.$"),
+        ("schedule.warmup_steps=40", r"train.yaml: schedule.warmup_steps = 40 leaves nothing of steps = 9\."),
+        ("objective.mask_ratio=0.5", r"objective: no kind; allowed: 'pixels', 'distill'\.$"),
+    ],
+)
+def test_rules_over_several_keys_say_what_they_have_to_say(
+    tmp_path: Path, override: str, message: str
+) -> None:
+    config = tmp_path / "train.yaml"
+    config.write_text("data: {train: shards}\nsteps: 9\nbatch_size: 2\n")
+    with pytest.raises(ConfigError, match=message):
+        load_config(TrainConfig, str(config), (override,))
+
+
+def test_an_engine_without_a_kind_is_the_usual_one(tmp_path: Path) -> None:
+    config = tmp_path / "train.yaml"
+    config.write_text("data: {train: shards}\nsteps: 9\nbatch_size: 2\nengine: {micro_batch_size: 1}\n")
+    engine = load_config(TrainConfig, str(config)).engine
+    assert (engine.kind, engine.micro_batch_size) == ("ddp", 1)

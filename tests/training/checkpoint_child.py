@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageWriter
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_tensor
 
@@ -20,6 +20,7 @@ from tests.training.checkpoint_parts import Nothing, Split, state_of, whole_tens
 from training import checkpoint as checkpoint_module
 from training.checkpoint import CheckpointFolder
 from training.checkpoint_config import CheckpointConfig
+from training.engines.engine import LoadInPlace
 from training.engines.ranks import Ranks
 from training.state import STATE_FILE, read_state
 
@@ -70,6 +71,11 @@ def load(root: Path, ranks: Ranks) -> Any:
     return wrong
 
 
+def load_of_one(root: Path, ranks: Ranks) -> Any:
+    """What a lone process wrote."""
+    return load(root / "of one", ranks)
+
+
 def fails(root: Path, ranks: Ranks, act: Callable[[], object]) -> Any:
     """What each process says of a failure, and what is left."""
     since = time.monotonic()
@@ -79,7 +85,7 @@ def fails(root: Path, ranks: Ranks, act: Callable[[], object]) -> Any:
         told = f"{type(error).__name__}: {error}"
     else:
         told = "went well"
-    ranks.barrier()
+    ranks.gather(None)
     return [told, sorted(path.name for path in root.glob("*step*")), time.monotonic() - since < 20]
 
 
@@ -99,15 +105,60 @@ def full_disk_while_writing_tensors(root: Path, ranks: Ranks) -> Any:
 
 
 def full_disk_elsewhere(root: Path, ranks: Ranks) -> Any:
-    """The disk of process 1 is full outside of it."""
+    """The disk of process 0 is full once the tensors are written."""
 
-    def write(folder: Path) -> list[str]:
-        if ranks.rank == 1:
-            raise OSError(28, "No space left on device")
-        (folder / "a").write_text("a")
-        return ["a"]
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
 
-    return fails(root, ranks, lambda: folder_of(root, ranks).commit(6, write))
+    write = checkpoint_module.write_state
+    checkpoint_module.write_state = full
+    try:
+        return fails(root, ranks, lambda: folder_of(root, ranks).save(state_of(6), held(ranks, torch.clone)))
+    finally:
+        checkpoint_module.write_state = write
+
+
+class InPieces(Split):
+    """As under DeepSpeed: filled piece by piece, and the processes talk in between."""
+
+    def __init__(self, held: dict[str, Tensor], ranks: Ranks) -> None:
+        super().__init__(held)
+        self._ranks = ranks
+
+    def restore(self, load: LoadInPlace, step: int) -> None:
+        for name in sorted(self.shapes()):
+            load({name: self._held[name]} if name in self._held else {})
+            self._ranks.gather(name)
+
+
+def unreadable(root: Path, ranks: Ranks) -> Any:
+    """Process 1 cannot read a tensor, in the middle of an engine's exchanges."""
+    checkpoints = folder_of(root, ranks)
+    found = checkpoints.newest().found
+    assert found is not None
+    read = HuggingFaceStorageReader.read_data
+
+    def broken(reader: HuggingFaceStorageReader, plan: Any, planner: Any) -> Any:
+        if any("second" in item.storage_index.fqn for item in plan.items):
+            raise OSError(5, "Input/output error")
+        return read(reader, plan, planner)
+
+    if ranks.rank == 1:
+        HuggingFaceStorageReader.read_data = broken  # type: ignore[method-assign]
+    try:
+        engine = InPieces(held(ranks, torch.zeros_like), ranks)
+        return fails(root, ranks, lambda: checkpoints.load(found, engine, Nothing()))
+    finally:
+        HuggingFaceStorageReader.read_data = read  # type: ignore[method-assign]
+
+
+def none_whole(root: Path, ranks: Ranks) -> Any:
+    """All processes find that no checkpoint is whole."""
+    root = root / "ruins"
+    if ranks.rank == 0:
+        (root / "step_00000005").mkdir(parents=True)
+    ranks.gather(None)
+    return fails(root, ranks, lambda: folder_of(root, ranks).newest())
 
 
 def unseen(root: Path, ranks: Ranks) -> Any:
@@ -138,7 +189,7 @@ def damaged(root: Path, ranks: Ranks) -> Any:
     if ranks.rank == 0:
         path = checkpoints.path(7) / STATE_FILE
         path.write_text(path.read_text().replace("padded", "ruined"))
-    ranks.barrier()
+    ranks.gather(None)
     search = checkpoints.newest()
     assert search.found is not None
     return [search.found.step, [text.rpartition("/")[2] for text in search.damaged]]
@@ -150,7 +201,7 @@ def copies(root: Path, ranks: Ranks) -> Any:
     first = folder_of(root / "first", ranks, upload=url)
     first.save(state_of(8), held(ranks, torch.clone))
     first.close()
-    ranks.barrier()
+    ranks.gather(None)
     search = folder_of(root / "second", ranks, upload=url).newest()
     assert search.found is not None
     assert search.fetched_from == url

@@ -49,6 +49,9 @@ class Model:
     def tensors(self) -> dict[str, Tensor]:
         return {f"model/{name}": p.detach() for name, p in self._model.named_parameters()} | self._moments
 
+    def shapes(self) -> dict[str, torch.Size]:
+        return {name: tensor.shape for name, tensor in self.tensors().items()}
+
     def restore(self, load: LoadInPlace, step: int) -> None:
         load(self.tensors())
         self.step = step
@@ -78,12 +81,13 @@ def state_of(step: int, stream: Mapping[str, Any] | None = None) -> SavedState:
             num_threads=1,
             device="cpu",
             torch=torch.__version__,
+            attention="sdpa",
         ),
     )
 
 
 class Split:
-    """An engine that holds given tensors."""
+    """An engine that holds its part of `whole_tensors`."""
 
     def __init__(self, held: dict[str, Tensor]) -> None:
         self._held = held
@@ -91,6 +95,10 @@ class Split:
 
     def tensors(self) -> dict[str, Tensor]:
         return self._held
+
+    def shapes(self) -> dict[str, torch.Size]:
+        whole = {name: tensor.shape for name, tensor in whole_tensors().items()}
+        return whole | {name: tensor.shape for name, tensor in self._held.items()}
 
     def restore(self, load: LoadInPlace, step: int) -> None:
         load(self._held)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
 
 from tests.training.checkpoint_parts import Alone, Model, Nothing, state_of
 from tests.training.conftest import tiny_values
@@ -21,6 +20,9 @@ from training import checkpoint as checkpoint_module
 from training.checkpoint import CheckpointFolder, NotSharedError, NoWholeCheckpointError
 from training.checkpoint_config import CheckpointConfig
 from training.config import TrainConfig
+from training.engines.arithmetic import BatchArithmetic
+from training.engines.engine import LoadInPlace
+from training.errors import ToldElsewhereError
 from training.manifest import MANIFEST
 from training.resume import (
     ConfigChangedError,
@@ -29,9 +31,9 @@ from training.resume import (
     semantic_config,
     what_bends,
 )
-from training.state import STATE_FILE, StateUnreadableError, read_state
-from training.tensor_shards import TensorsDifferError, load_in_place, stored_tensors, write_tensors
-from training.together import together
+from training.state import STATE_FILE, Setting, StateUnreadableError, read_state
+from training.tensor_shards import TensorsDifferError
+from training.together import fail_alike, together
 
 Write = Callable[[Path], list[str]]
 SHARD = "shard-00001-model-00001-of-00001.safetensors"
@@ -281,33 +283,30 @@ def test_a_checkpoint_of_a_deeper_model_is_refused(tmp_path: Path) -> None:
         checkpoints.load(found, Model(), Nothing())
 
 
-def hostile_files() -> Iterator[tuple[str, bytes | dict[str, Tensor], dict[str, str]]]:
-    one = {"model/a": torch.zeros(2, 2)}
-    yield "no safetensors", b"hello", {}
-    yield "huge header", (2**62).to_bytes(8, "little") + b"{}", {}
-    yield "header beyond the end", (500).to_bytes(8, "little") + b"{}", {}
-    yield "nested header", (200_000).to_bytes(8, "little") + b"[" * 200_000, {}
-    yield "no offsets", one, {"DCP_SHARDING_INFO": "{}"}
-    yield "offsets are no JSON", one, {"DCP_SHARDING_INFO": "{"}
-    yield "nested offsets", one, {"DCP_SHARDING_INFO": "[" * 100_000}
-    for offsets in ([1, 0], [-1, 0], [0], [2**80, 0], ["x", 0], "ab", None, [0.5, 0]):
-        yield (
-            f"offsets {offsets}",
-            one,
-            {"DCP_SHARDING_INFO": json.dumps({"model/a": {"saved_offsets": offsets}})},
-        )
-
-
-@pytest.mark.parametrize(("content", "metadata"), [pytest.param(c, m, id=n) for n, c, m in hostile_files()])
-def test_hostile_tensor_files_are_refused(
-    tmp_path: Path, content: bytes | dict[str, Tensor], metadata: dict[str, str]
+def test_headers_are_read_once_however_often_tensors_are_filled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if isinstance(content, bytes):
-        (tmp_path / SHARD).write_bytes(content)
-    else:
-        save_file(content, tmp_path / SHARD, metadata=metadata)
-    with pytest.raises(TensorsDifferError, match=r"cannot be read|Files are missing"):
-        load_in_place(tmp_path, {"model/a": torch.zeros(2, 2)})
+    checkpoints = folder_at(tmp_path)
+    checkpoints.save(state_of(1), Model().tensors())
+    read, reads = HuggingFaceStorageReader.read_metadata, 0
+
+    def counted(reader: HuggingFaceStorageReader) -> Any:
+        nonlocal reads
+        reads += 1
+        return read(reader)
+
+    monkeypatch.setattr(HuggingFaceStorageReader, "read_metadata", counted)
+    found = checkpoints.newest().found
+    assert found is not None
+    other = Model()
+
+    def one_by_one(load: LoadInPlace, step: int) -> None:
+        for name, tensor in other.tensors().items():
+            load({name: tensor})
+
+    monkeypatch.setattr(other, "restore", one_by_one)
+    checkpoints.load(found, other, Nothing())
+    assert reads == 1
 
 
 @pytest.mark.parametrize(
@@ -332,33 +331,6 @@ def test_what_is_saved_is_what_is_read(tmp_path: Path) -> None:
     assert read_state(checkpoints.path(3)) == state
 
 
-def test_large_checkpoints_are_parted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.tensor_shards.PART_BYTES", 40)
-    tensors = {f"model/{name}": torch.randn(2, 4) for name in "abc"} | {"model/d": torch.randn(2)}
-    names = write_tensors(tmp_path, tensors, Alone())
-    assert names == [f"shard-00001-model-{n:05d}-of-00003.safetensors" for n in (1, 2, 3)]
-    other = {name: torch.zeros_like(tensor) for name, tensor in tensors.items()}
-    load_in_place(tmp_path, other)
-    assert all(torch.equal(other[name], tensors[name]) for name in tensors)
-
-
-def test_layouts_and_types_survive(tmp_path: Path) -> None:
-    tensors = {
-        "model/scalar": torch.tensor(1.5),
-        "model/empty": torch.zeros(0, 3),
-        "model/turned": torch.arange(6.0).reshape(2, 3).t(),
-        "model/view": torch.arange(100.0)[3:7],
-        "model/bf16": torch.randn(3).bfloat16(),
-        "model/count": torch.tensor([7]),
-        "model/parameter": nn.Parameter(torch.randn(2)),
-    }
-    write_tensors(tmp_path, tensors, Alone())
-    assert set(stored_tensors(tmp_path)) == set(tensors)
-    other = {name: torch.full_like(tensor, 9) for name, tensor in tensors.items()}
-    load_in_place(tmp_path, other)
-    assert all(torch.equal(other[name], tensors[name]) for name in tensors)
-
-
 def test_another_engine_goes_on_and_another_precision_does_not() -> None:
     def config(**engine: str) -> TrainConfig:
         return TrainConfig.model_validate(tiny_values("shards", engine=engine))
@@ -378,6 +350,30 @@ def test_what_changes_the_last_bits_is_told() -> None:
     told = what_bends(setting, replace(setting, world_size=4, engine="fsdp2"))
     assert told is not None
     assert "engine ddp (now fsdp2), world_size 1 (now 4)" in told
+
+
+def test_the_setting_has_what_really_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def setting(**changes: Any) -> Setting:
+        config = TrainConfig.model_validate(tiny_values("shards", **changes))
+        return Setting.of(config, Alone(), BatchArithmetic(4, 1, 2))
+
+    now = setting()
+    assert (now.engine, now.world_size, now.micro_batch_size, now.attention) == ("ddp", 1, 2, "sdpa")
+    assert setting(engine={"kind": "ddp", "compile": True}).engine == "ddp compiled"
+    low = {"engine": {"kind": "ddp", "precision": "bf16"}, "device": "cuda"}
+    monkeypatch.setattr("training.models.attention._FLASH", object())
+    assert setting(**low).attention == "flash"
+    assert setting(device="cuda").attention == setting(**low, model={"attention": "sdpa"}).attention == "sdpa"
+
+
+def test_what_all_have_found_is_said_by_the_first() -> None:
+    class Second(Alone):
+        rank, world_size = 1, 2
+
+    with pytest.raises(NoWholeCheckpointError):
+        fail_alike(Alone(), NoWholeCheckpointError("none"))
+    with pytest.raises(ToldElsewhereError, match="All 2 processes failed: NoWholeCheckpointError: "):
+        fail_alike(Second(), NoWholeCheckpointError("none"))
 
 
 def test_a_failure_elsewhere_is_named() -> None:

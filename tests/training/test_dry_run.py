@@ -17,14 +17,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from tests.training.conftest import tiny_values
+from tests.training.models.small import count_parameters
+from training.activation_memory import Arithmetic, activation_bytes
 from training.config import TrainConfig
 from training.cost import clip_cost
 from training.dry_run import estimate
 from training.dry_run_text import PUBLISHED_MFU, render
 from training.engines.config import DdpConfig, DeepSpeedConfig, Fsdp2Config
-from training.memory import Arithmetic, activation_bytes, state_memory
+from training.memory import state_memory
 from training.model_size import ModelSize, model_size
-from training.models.flops import count_parameters
 from training.objectives.build import build_objective
 from training.optimizer import build_optimizer
 from training.randomness import Draw
@@ -253,6 +254,11 @@ def test_what_does_not_divide_or_fit_is_refused(tiny: Callable[..., TrainConfig]
         estimate(tiny(), world_size=3)
     with pytest.raises(ValueError, match=r"student_interval"):
         estimate(config({**EMA, "student_interval": 8}), world_size=1)
+
+
+def test_processes_that_cannot_share_the_shards_are_refused(tiny: Callable[..., TrainConfig]) -> None:
+    with pytest.raises(ValueError, match=r"128 ranks do not divide the 64 lanes .* repack --lanes 128"):
+        estimate(tiny(batch_size=128), world_size=128)
 
 
 def test_views_and_masks_cost_the_student_and_a_cache_spares_the_teacher() -> None:

@@ -103,6 +103,15 @@ def test_a_checkpoint_that_does_not_say_what_its_model_is_is_refused(
         export(folder, tmp_path / "exported")
 
 
+def test_how_a_run_computes_is_not_what_its_model_is() -> None:
+    values = tiny_values("shards") | {"objective": DISTILL}
+    values["model"] = values["model"] | {"attention": "flash", "checkpointed_blocks": 1}
+    for objective in (DISTILL, {"kind": "pixels"}):
+        said = describe_model(TrainConfig.model_validate(values | {"objective": objective}))
+        encoder = said["description"]["encoder"]
+        assert (encoder["attention"], encoder["checkpointed_blocks"]) == ("auto", 0)
+
+
 def test_other_folders_are_no_training_checkpoints(tmp_path: Path) -> None:
     assert not is_training_checkpoint(tmp_path)
     (tmp_path / STATE_FILE).touch()

@@ -13,8 +13,9 @@ from torch import nn
 from training.augmentation_config import AugmentationConfig
 from training.models.encoder_config import EncoderConfig
 from training.models.patch_embed import PatchEmbed
+from training.models.pixel_decoder_config import PixelDecoderConfig
 from training.objectives.masked_pixels import MaskedPixels, masked_mse, pixel_targets
-from training.objectives.masked_pixels_config import MaskedPixelsConfig, PixelDecoderConfig
+from training.objectives.masked_pixels_config import MaskedPixelsConfig
 from training.randomness import Draw
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import numpy as np
@@ -126,8 +127,15 @@ def test_patches_that_nobody_looks_at_come_last() -> None:
     assert seen[~looked_at].unique().numel() == PER_FRAME - 4
 
 
+@pytest.mark.parametrize("ratio", [0.999, math.nextafter(1, 0)])
+def test_whatever_the_ratio_a_patch_of_each_frame_is_seen(ratio: float) -> None:
+    assert MaskConfig(ratio=ratio).num_visible(GRID) == 4
+    assert MaskConfig(ratio=ratio, scope="clip").num_visible(GRID) == 1
+    for patches in range(2, 3000):
+        assert MaskConfig(ratio=ratio).num_visible((1, 1, patches)) >= 1
+
+
 def test_a_ratio_that_hides_nothing_is_refused() -> None:
-    assert MaskConfig(ratio=0.999).num_visible(GRID) == 4
     with pytest.raises(ValueError, match=r"ratio = 0.01 hides 0 of the 36 patches of a frame, but at least"):
         MaskConfig(ratio=0.01).num_visible(GRID)
     with pytest.raises(ValueError, match=r"hides 0 of the 144 patches of a clip"):

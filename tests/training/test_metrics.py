@@ -75,23 +75,15 @@ def a_log(step: int, **changes: Any) -> StepLog:
     return replace(log, **changes)
 
 
-def a_result(samples: int = 8, sources: Mapping[str, int] | None = None) -> StepResult:
-    return StepResult(
-        loss=2.0,
-        terms={"middle": 1.25, "final": 0.75},
-        learning_rate=1e-3,
-        grad_norm=0.5,
-        waited_s=0.5,
-        samples=samples,
-        damaged=3,
-        sources=sources or {},
-    )
+RESULT = StepResult(terms={"middle": 1.25, "final": 0.75}, learning_rate=1e-3, grad_norm=0.5)
 
 
-def take_steps(log: MetricsLog, results: list[StepResult]) -> None:
-    batch: Any = SimpleNamespace(epoch=3)
-    for number, result in enumerate(results, start=1):
-        log.step(Progress(step=number, samples=0, stream=None), batch, result)
+def take_steps(log: MetricsLog, *sources: Mapping[str, int], clips: int = 16, before: int = 0) -> None:
+    """Steps of so many clips, of which this process has those of `sources`; each was waited for 0.5 s."""
+    for number, own in enumerate(sources, start=1):
+        batch: Any = SimpleNamespace(epoch=3, sources=own, damaged=3)
+        progress = Progress(step=number, samples=before + clips * number, stream=None)
+        log.step(progress, batch, RESULT, 0.5)
 
 
 @pytest.fixture
@@ -101,7 +93,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.metrics.time.monotonic", lambda: float(next(seconds)))
 
 
-def build(ranks: Ranks, sink: Kept, *, steps: int = 4, **config: Any) -> MetricsLog:
+def build(ranks: Ranks, sink: Kept, *, steps: int = 4, samples_before: int = 0, **config: Any) -> MetricsLog:
     return MetricsLog(
         LoggingConfig.model_validate(config),
         steps=steps,
@@ -110,42 +102,52 @@ def build(ranks: Ranks, sink: Kept, *, steps: int = 4, **config: Any) -> Metrics
         sink=sink,
         on_log=None,
         cost=Cost(student_gmacs=500, teacher_gmacs=3000),
+        samples_before=samples_before,
+        damaged_before=10,
     )
 
 
 def test_a_logged_step_has_the_figures_of_all_processes(clock: None) -> None:
     kept = Kept()
-    with build(Ranks(world_size=2), kept, peak_tflops=100.0) as log:
-        take_steps(log, [a_result(8, {"web": 6, "own": 2}), a_result(8, {"web": 4, "own": 4})])
+    with build(Ranks(world_size=2), kept, samples_before=160, peak_tflops=100.0) as log:
+        take_steps(log, {"web": 6, "own": 2}, {"web": 4, "own": 4}, before=160)
     first, second = kept.logs
     assert kept.closed
     assert (first.loss, first.terms, first.grad_norm) == (2.0, {"middle": 1.25, "final": 0.75}, 0.5)
-    assert (first.samples_per_s, first.data_wait_share) == (8.0, 0.5)
+    assert (first.samples_per_s, first.data_wait_share) == (16.0, 0.5)
     assert first.sources == {"own": 0.25, "web": 0.75}
     assert second.sources == {"own": 0.5, "web": 0.5}
-    assert (first.epoch, first.damaged) == (3, 3)
-    # 8 clips/s of 3 * 2 * 500 GFLOP, and 2 * 3000 more with the teacher, of 2 * 100 TFLOP/s
-    assert first.mfu == pytest.approx(8 * 3e12 / 200e12)
-    assert first.mfu_with_teachers == pytest.approx(8 * 9e12 / 200e12)
+    # 10 were known before, and each process found others.
+    assert (first.epoch, first.damaged) == (3, 16)
+    # 16 clips/s of 3 * 2 * 500 GFLOP, and 2 * 3000 more with the teacher, of 2 * 100 TFLOP/s
+    assert first.mfu == pytest.approx(16 * 3e12 / 200e12)
+    assert first.mfu_with_teachers == pytest.approx(16 * 9e12 / 200e12)
     assert first.device_memory_bytes is None
     assert 10_000_000 < first.host_memory_bytes <= host_memory_bytes()
 
 
-def test_memory_is_that_of_the_process_that_took_most(clock: None) -> None:
+def test_processes_differ_in_what_they_see_wait_for_and_take(clock: None) -> None:
     class Uneven(Ranks):
         def gather(self, value: Any) -> list[Any]:
-            return [value, [5_000, 10**15]]
+            other = {"terms": {"middle": 2.25, "final": 0.25}, "waited_s": 0.75, "sources": {"web": 2}}
+            return [value, {**other, "damaged": 1, "device_memory_bytes": 5_000, "host_memory_bytes": 10**15}]
 
     kept = Kept()
     with build(Uneven(world_size=2), kept) as log:
-        take_steps(log, [a_result()])
-    assert (kept.logs[0].device_memory_bytes, kept.logs[0].host_memory_bytes) == (5_000, 10**15)
+        take_steps(log, {"own": 6})
+    (told,) = kept.logs
+    assert (told.loss, told.terms) == (2.25, {"middle": 1.75, "final": 0.5})
+    assert told.data_wait_share == 0.75
+    assert told.sources == {"own": 0.75, "web": 0.25}
+    assert told.damaged == 14
+    assert (told.device_memory_bytes, told.host_memory_bytes) == (5_000, 10**15)
+    assert log.totals.loss == 2.25
 
 
 def test_without_a_peak_or_a_cost_there_is_no_mfu(clock: None) -> None:
     kept = Kept()
     with build(Ranks(), kept) as log:
-        take_steps(log, [a_result()])
+        take_steps(log, {})
     assert (kept.logs[0].mfu, kept.logs[0].mfu_with_teachers) == (None, None)
 
 
@@ -153,7 +155,7 @@ def test_only_the_first_process_writes_and_all_exchange_at_the_same_steps(clock:
     for rank in (0, 1):
         ranks, kept = Ranks(rank=rank, world_size=2), Kept()
         with build(ranks, kept, steps=5, every_steps=2) as log:
-            take_steps(log, [a_result(4, {"web": 4})] * 5)
+            take_steps(log, *[{"web": 4}] * 5, clips=4)
         assert len(ranks.gathered) == 3
         assert [one.step for one in kept.logs] == ([2, 4, 5] if rank == 0 else [])
         assert log.totals.samples == 20
@@ -191,6 +193,13 @@ def test_tensorboard_has_a_curve_for_each_figure_and_none_for_what_is_not_known(
     assert "mfu_with_teachers" not in curves
     assert "step" not in curves
     assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 2
+
+
+def test_lines_that_are_no_step_do_not_stop_a_resumed_run(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('12\n{"loss": 1}\n{"step": "x"}\n{"step": 1}\n{"step": 2, "lo')
+    JsonLines(path, first_step=5).close()
+    assert path.read_text() == '{"step": 1}\n'
 
 
 def test_a_process_without_sinks_writes_nothing(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import training.interrupt as interrupt_module
 from shards.reading import ShardError
 from tests.training.conftest import tiny_values
 from tests.training.shard_set import write_shards
@@ -77,7 +78,23 @@ def test_a_signal_saves_and_the_same_call_continues(
     assert figures(output) == undisturbed
 
 
-def test_a_second_signal_is_not_held_up(tiny: Tiny, output: str) -> None:
+def test_a_signal_that_comes_twice_at_once_is_one_wish(tiny: Tiny, output: str) -> None:
+    """A scheduler or the terminal signals all processes, and torchrun passes its own signal on."""
+
+    def interrupt_twice(event: StepLog | Note) -> None:
+        if isinstance(event, StepLog) and event.step == 2:
+            for number in (signal.SIGINT, signal.SIGINT, signal.SIGTERM, signal.SIGTERM):
+                os.kill(os.getpid(), number)
+
+    result = train(tiny(), output=output, on_log=interrupt_twice)
+    assert (result.step, result.interrupted) == (2, True)
+
+
+def test_a_second_ctrl_c_of_an_impatient_user_is_not_held_up(
+    tiny: Tiny, output: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interrupt_module, "SAME_REQUEST_S", -1.0)
+
     def interrupt_twice(event: StepLog | Note) -> None:
         if isinstance(event, StepLog) and event.step == 2:
             os.kill(os.getpid(), signal.SIGINT)
@@ -85,6 +102,18 @@ def test_a_second_signal_is_not_held_up(tiny: Tiny, output: str) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         train(tiny(), output=output, on_log=interrupt_twice)
+
+
+@pytest.mark.slow
+def test_a_process_whose_logs_cannot_be_opened_ends(shards: str, output: str) -> None:
+    """Nothing that reads ahead keeps it alive."""
+    Path(output).mkdir()
+    (Path(output) / "tensorboard").write_text("in the way")
+    values = tiny_values(shards, logging={"tensorboard": True})
+    command = [sys.executable, "-m", "tests.training.train_child", json.dumps(values), output]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ended.returncode
+    assert "tensorboard" in ended.stderr
 
 
 @pytest.mark.slow

@@ -26,12 +26,15 @@ TORN = (
     "full_disk_while_writing_tensors",
     "full_disk_elsewhere",
     "unseen",
+    "unreadable",
+    "none_whole",
     "other_model",
     "damaged",
     "copies",
     "bad_url",
     "due",
 )
+TOLD = "ToldElsewhereError: "
 
 pytestmark = pytest.mark.slow
 
@@ -72,7 +75,9 @@ def by_two(shards: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     list(islice(reader, 3))
     (root / "stream.json").write_text(json.dumps(reader.state_dict()))
     reader.close()
-    return root, run(root, 2, "save", "load", *TORN)
+    of_one = CheckpointFolder(root / "of one", CheckpointConfig(), Alone(), note=print)
+    of_one.save(state_of(5), whole_tensors())
+    return root, run(root, 2, "save", "load", "load_of_one", *TORN)
 
 
 def test_each_process_writes_its_share(by_two: tuple[Path, dict[str, list[Any]]]) -> None:
@@ -105,17 +110,20 @@ def test_three_processes_read_what_two_wrote(by_two: tuple[Path, dict[str, list[
     assert run(by_two[0], 3, "load")["load"] == [[], [], []]
 
 
-def test_two_processes_read_what_one_wrote(tmp_path: Path) -> None:
-    checkpoints = CheckpointFolder(tmp_path, CheckpointConfig(), Alone(), note=print)
-    checkpoints.save(state_of(5), whole_tensors())
-    assert run(tmp_path, 2, "load")["load"] == [[], []]
+def test_two_processes_read_what_one_wrote(by_two: tuple[Path, dict[str, list[Any]]]) -> None:
+    assert by_two[1]["load_of_one"] == [[], []]
 
 
 @pytest.mark.parametrize(
     ("what", "first", "second"),
     [
-        ("full_disk_while_writing_tensors", "process 1 could not write", "No space left on device"),
-        ("full_disk_elsewhere", "Process 1 of 2 failed: OSError: [Errno 28]", "OSError: [Errno 28] No space"),
+        ("full_disk_while_writing_tensors", "OSError: process 1 could not write", TOLD + "All 2 processes"),
+        (
+            "full_disk_elsewhere",
+            "OSError: [Errno 28] No space",
+            TOLD + "Process 0 of 2 failed: OSError: [Err",
+        ),
+        ("unreadable", TOLD + "Process 1 of 2 failed: OSError: ", "[Errno 5] Input/output error"),
         ("unseen", "Process 1 of 2 failed: NotSharedError: ", "NotSharedError: "),
         (
             "other_model",
@@ -133,6 +141,12 @@ def test_a_failure_of_one_is_everyones_and_leaves_nothing(
     assert on_first[1] == ["step_00000005"]
     assert on_first[2], "took too long"
     assert on_second[2], "took too long"
+
+
+def test_what_all_processes_find_is_said_by_one(by_two: tuple[Path, dict[str, list[Any]]]) -> None:
+    on_first, on_second = by_two[1]["none_whole"]
+    assert on_first[0].startswith("NoWholeCheckpointError: ")
+    assert on_second[0].startswith(f"{TOLD}All 2 processes failed: NoWholeCheckpointError: ")
 
 
 def test_damage_that_one_process_finds_is_known_to_all(by_two: tuple[Path, dict[str, list[Any]]]) -> None:

@@ -46,7 +46,7 @@ class _InfiniteGradient(torch.autograd.Function):
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda value: value * float("nan"), "loss nan"),
+        (lambda value: value * float("nan"), "loss pixels nan"),
         (_InfiniteGradient.apply, "gradient norm"),
     ],
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -24,6 +26,8 @@ from training.checkpoint_config import CheckpointConfig
 from training.manifest import MANIFEST, DamagedError, read_manifest
 from training.state import STATE_FILE, SavedState
 from training.upload import fetch, remote_steps
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -177,16 +181,62 @@ def test_what_failed_last_is_tried_again_at_the_end(
     assert remote_steps(url) == [1]
 
 
-def test_the_end_waits_within_bounds(tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upload_module, "FINISH_WITHIN_S", 0.1)
+def test_the_end_waits_as_long_as_it_is_told_and_the_next_start_goes_on(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     goes_on = threading.Event()
-    monkeypatch.setattr(Storage, "remove", lambda *args: goes_on.wait(20))
-    run = Run(tmp_path, url)
-    run.save(1)
-    run.folder.close()
-    assert run.waits == [f"Waiting for the copy of step_00000001 to {url}."]
-    assert "not ready within 0 s of the end" in run.notes[0]
-    goes_on.set()
+    with monkeypatch.context() as patch:
+        patch.setattr(Storage, "remove", lambda *args: goes_on.wait(20))
+        run = Run(tmp_path, url)
+        run.save(1)
+        since_s = time.monotonic()
+        run.folder.close(wait_s=0.1)
+        assert time.monotonic() - since_s < 5
+        assert run.waits == [f"Waiting for the copy of step_00000001 to {url}."]
+        assert "not ready within 0 s of the end" in run.notes[0]
+        assert remote_steps(url) == []
+        patch.setattr(Storage, "write_bytes", lambda *args: 1 / 0)
+        goes_on.set()
+        assert run.folder._upload is not None
+        assert run.folder._upload._thread is not None
+        run.folder._upload._thread.join(20)
+    again = Run(tmp_path, url)
+    assert again.folder.newest().found is not None
+    again.folder.close()
+    assert remote_steps(url) == [1]
+
+
+HANGS = """
+import sys, threading, time
+from pathlib import Path
+from curation.base.storage import Storage
+from training.manifest import describe, write_manifest
+from training.upload import Upload
+
+folder = Path(sys.argv[1]) / "step_00000001"
+folder.mkdir()
+names = [f"{number}.bin" for number in range(9)]
+for name in names:
+    (folder / name).write_bytes(b"a")
+write_manifest(folder, describe(folder, names))
+begun = threading.Event()
+def hang(*args):
+    begun.set()
+    time.sleep(60)
+Storage.open_write = hang
+upload = Upload(sys.argv[2], 1)
+upload.start(folder)
+assert begun.wait(20)
+upload.finish(0.1)
+print("ended", flush=True)
+"""
+
+
+def test_a_process_ends_though_its_copy_hangs(tmp_path: Path) -> None:
+    # Threads of a pool would be waited for, each with all the files that it still had to copy.
+    command = [sys.executable, "-c", HANGS, str(tmp_path), str(tmp_path / "copies")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout) == (0, "ended\n"), done.stderr
 
 
 def test_training_goes_on_while_a_copy_is_slow_and_keeps_what_is_being_copied(

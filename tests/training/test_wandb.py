@@ -77,6 +77,14 @@ def test_a_continued_training_continues_its_run(wandb: Recorder, tmp_path: Path)
     assert wandb.calls[-1][0] == "finish"
 
 
+@pytest.mark.parametrize("found", ["", "../../x y", "a" * 65, "überlauf"])
+def test_an_id_that_is_none_is_not_handed_on(wandb: Recorder, tmp_path: Path, found: str) -> None:
+    (tmp_path / "wandb_run_id").write_text(found)
+    with pytest.raises(ValueError, match="wandb_run_id holds no id of a W&B run"):
+        log_steps(tmp_path, 1)
+    assert not wandb.calls
+
+
 def test_another_output_is_another_run(wandb: Recorder, tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

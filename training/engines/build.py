@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import nn
 
 from training.engines.arithmetic import BatchArithmetic
+from training.engines.check import check_engine
 from training.engines.config import DdpConfig, EngineConfig, Fsdp2Config
 from training.engines.engine import Engine
 from training.engines.meta import materialise, on_meta
 from training.engines.ranks import Ranks
 from training.models.block import Block
 from training.optimizer import OptimizerConfig
+from training.together import together
 
 
 def build_engine(
@@ -27,7 +31,9 @@ def build_engine(
 
     Raises:
         ValueError: the engine cannot run it so; the message says what to change.
+        ToldElsewhereError: the same, and another process has the message.
     """
+    together(ranks, partial(check_engine, config, optimizer, arithmetic))
     assert not set(model.state_dict()) - {name for name, _ in model.named_parameters()}, (
         "checkpoints hold parameters only"
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from curation.base.config import Config, operational
 
@@ -52,4 +52,13 @@ class DeepSpeedConfig(_EngineConfig):
     )
 
 
-EngineConfig = Annotated[DdpConfig | Fsdp2Config | DeepSpeedConfig, Field(discriminator="kind")]
+def _ddp_by_default(value: Any) -> Any:
+    """Precision, micro-batches and compiling are set without naming the engine that most have."""
+    return {"kind": "ddp", **value} if isinstance(value, dict) else value
+
+
+EngineConfig = Annotated[
+    DdpConfig | Fsdp2Config | DeepSpeedConfig,
+    Field(discriminator="kind"),
+    BeforeValidator(_ddp_by_default),
+]

@@ -28,8 +28,7 @@ class DdpEngine(NativeEngine):
         ranks: Ranks,
         accumulation: int,
     ) -> None:
-        super().__init__(model, optimizer, accumulation)
-        self._ranks = ranks
+        super().__init__(model, optimizer, ranks, accumulation)
         self._autocast = config.precision == "bf16"
         self._wrapped: DistributedDataParallel | None = None
         if ranks.world_size > 1:

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
+from functools import partial
 from typing import Any
 
 import torch
@@ -25,18 +26,19 @@ from training.engines.native import MOMENTS, refuse_unused, set_step, zero_state
 from training.engines.ranks import Ranks
 from training.engines.shares import share
 from training.optimizer import OptimizerConfig, build_optimizer, set_learning_rate
+from training.together import together
 
 CHUNK_NUMEL = 2**28
 """Elements restored at a time, 1 GiB: a process never holds a whole checkpoint."""
 
 
 class DeepSpeedEngine:
-    """ZeRO 1, 2 or 3 with torch's AdamW.
+    """ZeRO 1, 2 or 3 with torch's AdamW, as a config that `check_engine` has let through says.
 
     In bf16 the weights of the model are bfloat16 copies of float32 ones.
 
     Raises:
-        ValueError: DeepSpeed is not installed, or its config contradicts ours.
+        ValueError: DeepSpeed does not load, here or on another process.
     """
 
     def __init__(
@@ -50,12 +52,6 @@ class DeepSpeedEngine:
         merged = read_deepspeed_config(
             config.config, precision=config.precision, optimizer=optimizer, arithmetic=arithmetic
         )
-        if config.compile and merged["zero_optimization"]["stage"] == 3:
-            raise ValueError(
-                f"engine.compile = true, but {config.config} asks for ZeRO-3, which gathers weights inside "
-                "of blocks, where compiled code breaks apart. Set engine.compile: false, or use ZeRO 1 or "
-                "2, or engine.kind: fsdp2."
-            )
         self._ranks = ranks
         self._named = dict(model.named_parameters())
         self._shapes = {name: parameter.shape for name, parameter in self._named.items()}
@@ -71,6 +67,7 @@ class DeepSpeedEngine:
         }
         self._frozen = {name: weight for name, weight in weights.items() if name not in self._trained}
         self._optimizer = build_optimizer(model, optimizer)
+        together(ranks, partial(_import, ranks))
         self._engine = _initialize(merged, model, self._optimizer, ranks)
         self._create_state()
         if self._low is not None:
@@ -97,7 +94,8 @@ class DeepSpeedEngine:
 
     def step(self, learning_rate: float) -> float:
         """See `Engine`."""
-        refuse_unused(self._unused)
+        if self._watches:
+            together(self._ranks, partial(refuse_unused, self._unused))
         for watch in self._watches:
             watch.remove()
         self._watches.clear()
@@ -112,7 +110,7 @@ class DeepSpeedEngine:
     def tensors(self) -> dict[str, Tensor]:
         """See `Engine`; one parameter after the other is put together on all processes, and kept by one."""
         mine = share(
-            {_label(name, key): self._shapes[name].numel() for name, key in self._keys()},
+            {name: shape.numel() for name, shape in self.shapes().items()},
             self._ranks.rank,
             self._ranks.world_size,
         )
@@ -122,6 +120,10 @@ class DeepSpeedEngine:
             if _label(name, key) in mine:
                 found[_label(name, key)] = whole.cpu()
         return found
+
+    def shapes(self) -> dict[str, torch.Size]:
+        """See `Engine`."""
+        return {_label(name, key): self._shapes[name] for name, key in self._keys()}
 
     def restore(self, load: LoadInPlace, step: int) -> None:
         """See `Engine`; `load` is called several times, each time with the same names on all processes."""
@@ -226,19 +228,22 @@ def _label(name: str, key: str | None) -> str:
     return f"model/{name}" if key is None else f"optimizer/{name}/{key}"
 
 
-def _initialize(config: dict[str, Any], model: nn.Module, optimizer: optim.Optimizer, ranks: Ranks) -> Any:
+def _import(ranks: Ranks) -> None:
+    """Load DeepSpeed for the device of this process."""
     # Else it takes the accelerator it finds, and looks for MPI.
     os.environ.setdefault("DS_ACCELERATOR", ranks.device.type)
     os.environ.setdefault("LOCAL_RANK", str(ranks.device.index or 0))
     try:
         import deepspeed
     except ImportError as error:
-        raise ValueError(
-            "engine.kind = deepspeed, but DeepSpeed is not installed (pip install 'cliploom[train]'), or "
-            f"does not load: {error}"
-        ) from error
+        raise ValueError(f"engine.kind = deepspeed, but DeepSpeed does not load: {error}") from error
     # Only its shared-memory operations, for inference on CPUs, are looked up there; it would compile them.
     deepspeed.ops.__compatible_ops__ = {}
+
+
+def _initialize(config: dict[str, Any], model: nn.Module, optimizer: optim.Optimizer, ranks: Ranks) -> Any:
+    import deepspeed
+
     ranks.leave_by(deepspeed.comm.destroy_process_group)
     # It prints how much memory there is.
     with redirect_stdout(sys.stderr):

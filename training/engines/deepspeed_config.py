@@ -7,6 +7,7 @@ another value. What it says of ZeRO and of communication goes to DeepSpeed as it
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +28,17 @@ PASSED_ON = (
     "wall_clock_breakdown",
     "zero_optimization",
 )
+UNRESTORABLE = {
+    "zenflow": None,
+    "zero_hpz_partition_size": 1,
+    "mics_shard_size": -1,
+    "zero_quantized_weights": False,
+    "zero_quantized_nontrainable_weights": False,
+    "zero_quantized_gradients": False,
+    "compute_grad_norm": True,
+}
+"""Of `zero_optimization`: what keeps weights or norms in forms that could not be restored or compared, with
+the one value that is borne."""
 
 
 def read_deepspeed_config(
@@ -42,7 +54,7 @@ def read_deepspeed_config(
         ValueError: there is no such file, it is no JSON object, contradicts our config, or wants what this
             trainer does not do with DeepSpeed.
     """
-    merging = _Merging(path, _read(path))
+    merging = _Merging(path, read_json(path))
     merging.settle("train_batch_size", arithmetic.batch_size, "batch_size")
     merging.settle("train_micro_batch_size_per_gpu", arithmetic.per_pass, "engine.micro_batch_size")
     merging.settle(
@@ -53,7 +65,7 @@ def read_deepspeed_config(
     )
     merging.settle("gradient_clipping", optimizer.max_grad_norm, "optimizer.max_grad_norm")
     merging.settle_precision(precision)
-    merging.drop_optimizer(optimizer)
+    merging.drop_optimizer(optimizer, optimizer.rate_factor(arithmetic.batch_size))
     merging.drop_scheduler()
     merging.check_zero()
     return merging.whole()
@@ -81,13 +93,20 @@ class _Merging:
                 raise self._error("fp16.enabled = true, but engine.precision is fp32 or bf16", "Remove fp16.")
             self._agree(f"{key}.enabled", theirs, on, f"engine.precision = {precision}, so {key}.enabled")
             if key == "bf16":
-                self._ours[key] = {"check_grad_overflow": True} | section | {"enabled": on}
+                checked = section.pop("check_grad_overflow", AUTO)
+                if checked not in (AUTO, True):
+                    raise self._error(
+                        f"bf16.check_grad_overflow = {json.dumps(checked)}, but a gradient that is no number "
+                        "must not reach the weights",
+                        "Remove bf16.check_grad_overflow.",
+                    )
+                self._ours[key] = section | {"check_grad_overflow": True, "enabled": on}
         if precision == "bf16":
             self._ours["data_types"] = {"grad_accum_dtype": "fp32"}
             self._ours["communication_data_type"] = "fp32"
 
-    def drop_optimizer(self, config: OptimizerConfig) -> None:
-        """Ours is torch's AdamW, the same as in all engines."""
+    def drop_optimizer(self, config: OptimizerConfig, rate_factor: float) -> None:
+        """Ours is torch's AdamW, the same as in all engines; the rate is the one that steps really have."""
         section = self._section("optimizer")
         kind = section.get("type", AUTO)
         if kind not in (AUTO, "Adam", "AdamW"):
@@ -95,8 +114,17 @@ class _Merging:
         parameters = section.get("params", {})
         if not isinstance(parameters, dict):
             raise self._error(f"optimizer.params = {parameters} is no object", "Remove optimizer.")
+        rate = config.peak_learning_rate * rate_factor
+        theirs = parameters.get("lr", AUTO)
+        if isinstance(theirs, float | int) and math.isclose(theirs, rate, rel_tol=1e-9):
+            theirs = rate
+        self._agree(
+            "optimizer.params.lr",
+            theirs,
+            rate,
+            "optimizer.peak_learning_rate" + (" * batch_size / 256" if config.rates_per_256_clips else ""),
+        )
         for key, value, source in (
-            ("lr", config.peak_learning_rate, "optimizer.peak_learning_rate"),
             ("betas", list(config.betas), "optimizer.betas"),
             ("eps", config.eps, "optimizer.eps"),
             ("weight_decay", config.weight_decay, "optimizer.weight_decay"),
@@ -122,18 +150,30 @@ class _Merging:
             )
         for key in ("offload_optimizer", "offload_param"):
             offload = zero.get(key) or {}
-            if offload.get("device", "none") not in ("none", "cpu"):
+            if offload == AUTO:
+                continue
+            if not isinstance(offload, dict):
+                raise self._error(
+                    f"zero_optimization.{key} = {json.dumps(offload)} is no object",
+                    f'Write it as {{"device": "cpu"}}, or remove {key}.',
+                )
+            if offload.get("device", AUTO) not in (AUTO, "none", "cpu"):
                 raise self._error(
                     f"zero_optimization.{key}.device = {offload['device']}, but checkpoints are restored "
                     "into memory only",
                     "Set it to cpu or none.",
                 )
-            if offload.get("ratio", 1.0) != 1.0:
+            if offload.get("super_offload", AUTO) not in (AUTO, False):
+                raise self._error(
+                    f"zero_optimization.{key}.super_offload needs a kernel that this trainer does not use",
+                    "Remove super_offload.",
+                )
+            if offload.get("ratio", AUTO) not in (AUTO, 1.0):
                 raise self._error(f"zero_optimization.{key}.ratio = {offload['ratio']}", "Remove ratio.")
-        for key, bearable in (("zenflow", None), ("zero_hpz_partition_size", 1), ("compute_grad_norm", True)):
+        for key, bearable in UNRESTORABLE.items():
             if zero.get(key, bearable) not in (bearable, AUTO):
                 raise self._error(
-                    f"zero_optimization.{key} = {zero[key]}, which this trainer does not do",
+                    f"zero_optimization.{key} = {json.dumps(zero[key])}, which this trainer does not do",
                     f"Remove {key}.",
                 )
 
@@ -168,12 +208,20 @@ class _Merging:
         return ValueError(f"{self._path}: {what}. {remedy}")
 
 
-def _read(path: str) -> dict[str, Any]:
+def read_json(path: str) -> dict[str, Any]:
+    """DeepSpeed's config as the user wrote it.
+
+    Raises:
+        ValueError: there is no such file, or it is no JSON object.
+    """
+    # Relative to the folder that the command is called in: of a YAML file no config knows where it lay.
+    tried = Path(path).absolute()
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = tried.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ValueError(
-            f"engine.config = {path}: there is no such file. Name DeepSpeed's JSON config."
+            f"engine.config = {path}: there is no file {tried}. Name DeepSpeed's JSON config by its absolute "
+            "path, or relative to the working directory."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"engine.config = {path} cannot be read: {error}") from error

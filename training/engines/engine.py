@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 LoadInPlace = Callable[[dict[str, Tensor]], None]
-"""Fills tensors by name from a checkpoint; every process calls it with what it holds."""
+"""Fills tensors by name from a checkpoint. Every process calls it as often as the others, with what it
+holds; where it fails on one, it fails on all."""
 
 
 class Engine(Protocol):
@@ -29,8 +31,9 @@ class Engine(Protocol):
         """Clip, update, clear gradients; returns the norm of the whole gradient before clipping.
 
         Raises:
-            NonFiniteGradientError: the norm is no number; nothing was changed where the engine can know it
-                before (DDP, FSDP2).
+            NonFiniteGradientError: the norm is no number; weights and optimizer state are as they were.
+            ValueError: parameters got no gradient; seen in the first step.
+            ToldElsewhereError: the same, and another process has the message.
         """
         ...
 
@@ -40,10 +43,15 @@ class Engine(Protocol):
         may name different tensors."""
         ...
 
+    def shapes(self) -> dict[str, torch.Size]:
+        """The whole tensors that `tensors` of all processes hold, known without asking any of them."""
+        ...
+
     def restore(self, load: LoadInPlace, step: int) -> None:
         """Put weights and optimizer state back, as they were after `step`, whatever engine wrote them.
 
-        `load` may be called several times, each time with some of the names.
+        `load` may be called several times, each time with some of the names; what processes tell each
+        other goes on outside of it.
         """
         ...
 

@@ -45,7 +45,7 @@ class Fsdp2Engine(NativeEngine):
         fully_shard(model, mesh=mesh, mp_policy=policy, reshard_after_forward=False)
         if on_meta(model):
             materialise(model, ranks.device)
-        super().__init__(model, optimizer, accumulation)
+        super().__init__(model, optimizer, ranks, accumulation)
         self._model = model
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:

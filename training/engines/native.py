@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Set
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,7 +12,9 @@ from torch import Tensor, nn, optim
 from torch.distributed.tensor import DTensor
 
 from training.engines.engine import LoadInPlace, NonFiniteGradientError
+from training.engines.ranks import Ranks
 from training.optimizer import OptimizerConfig, build_optimizer, set_learning_rate
+from training.together import together
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 """AdamW's running means, by their names in its state."""
@@ -20,12 +23,14 @@ MOMENTS = ("exp_avg", "exp_avg_sq")
 class NativeEngine:
     """Steps AdamW over the parameters of a model, plain or split, by their names in it."""
 
-    def __init__(self, model: nn.Module, config: OptimizerConfig, accumulation: int) -> None:
+    def __init__(self, model: nn.Module, config: OptimizerConfig, ranks: Ranks, accumulation: int) -> None:
+        self._ranks = ranks
         self._named = dict(model.named_parameters())
         self._optimizer = build_optimizer(model, config)
         self._max_norm = config.max_grad_norm
         self._accumulation = accumulation
         self._passes = 0
+        self._stepped = False
         create_state(self._optimizer)
 
     @property
@@ -66,6 +71,10 @@ class NativeEngine:
                 found |= {f"optimizer/{name}/{moment}": state[moment] for moment in MOMENTS}
         return found
 
+    def shapes(self) -> dict[str, torch.Size]:
+        """See `Engine`; a split tensor's is that of the whole."""
+        return {name: tensor.shape for name, tensor in NativeEngine.tensors(self).items()}
+
     def restore(self, load: LoadInPlace, step: int) -> None:
         """See `Engine`."""
         load(NativeEngine.tensors(self))
@@ -76,7 +85,10 @@ class NativeEngine:
 
     def _gradients(self) -> list[Tensor]:
         found = {name: p.grad for name, p in self._named.items() if p.requires_grad}
-        refuse_unused({name for name, gradient in found.items() if gradient is None})
+        if not self._stepped:
+            unused = {name for name, gradient in found.items() if gradient is None}
+            together(self._ranks, partial(refuse_unused, unused))
+            self._stepped = True
         return [gradient for gradient in found.values() if gradient is not None]
 
     def _clear(self) -> None:

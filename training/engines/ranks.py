@@ -1,6 +1,6 @@
 """The processes of a run, and the little they tell each other besides gradients.
 
-Flags, means and lists go over a group of their own (gloo, on the CPU), so asking never waits for a GPU.
+Flags and lists go over a group of their own (gloo, on the CPU), so asking never waits for a GPU.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Literal, Self
 
@@ -68,30 +68,16 @@ class Ranks:
         dist.all_reduce(value, dist.ReduceOp.MAX, group=self._control)
         return bool(value.item())
 
-    def mean(self, values: Mapping[str, float]) -> dict[str, float]:
-        """The mean of each value over the processes, which must name the same ones."""
-        names = sorted(values)
-        if self.world_size == 1:
-            return {name: values[name] for name in names}
-        total = torch.tensor([values[name] for name in names], dtype=torch.float64)
-        dist.all_reduce(total, group=self._control)
-        return dict(zip(names, (total / self.world_size).tolist(), strict=True))
-
     def gather(self, value: Any) -> list[Any]:
-        """What each process gives, by rank, on every process; it goes as JSON."""
+        """What each process gives, by rank, on every process; between them it goes as JSON."""
         if self.world_size == 1:
-            return [json.loads(json.dumps(value))]
+            return [value]
         sent = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
         lengths = [int(length) for length in self._gather(torch.tensor(len(sent)))]
         padded = torch.zeros(max(lengths), dtype=torch.uint8)
         padded[: len(sent)] = sent
         rows = self._gather(padded)
         return [json.loads(row[:length].numpy().tobytes()) for row, length in zip(rows, lengths, strict=True)]
-
-    def barrier(self) -> None:
-        """Wait for the others."""
-        if self.world_size > 1:
-            dist.barrier(group=self._control)
 
     def agree(self, pass_number: int, version: str) -> str:
         """The version of a data set that all take for a pass: the first that any process names.

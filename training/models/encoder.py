@@ -21,11 +21,9 @@ from torch.utils.checkpoint import checkpoint
 from training.models import initial
 from training.models.block import Block
 from training.models.encoder_config import EncoderConfig
-from training.models.patch_embed import PatchEmbed, take_tokens
+from training.models.patch_embed import PatchEmbed
 from training.models.pooling import AttentionPool
 from training.models.positions import image_positions, sin_cos_positions, visible_positions
-
-__all__ = ["EncoderOutput", "PatchEmbed", "VideoEncoder", "take_tokens"]
 
 
 class EncoderOutput(NamedTuple):

@@ -112,6 +112,11 @@ class EncoderConfig(Config):
                 f"{self.tubelet_frames}. Set num_frames to {_nearest(self.num_frames, self.tubelet_frames)} "
                 "or choose another tubelet_frames."
             )
+        if self.checkpointed_blocks > self.depth:
+            raise ValueError(
+                f"checkpointed_blocks = {self.checkpointed_blocks}, but depth = {self.depth}. Set "
+                f"checkpointed_blocks to at most {self.depth}."
+            )
         check_width("width", self.width, self.heads)
         if self.width % self.pool_heads:
             raise ValueError(

@@ -7,14 +7,10 @@ are left out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from training.models.encoder_config import EncoderConfig
 from training.models.student_config import HeadConfig, HeadKind, StudentConfig
 
-if TYPE_CHECKING:
-    from torch import nn
-
+COLOURS = 3
 TRAINING_PASSES = 3
 """Cost of forward and backward in forward passes."""
 
@@ -23,10 +19,10 @@ def encoder_macs(config: EncoderConfig, num_visible: int | None = None, *, pool:
     """Multiply-adds of encoding a clip, or its `num_visible` visible patches only."""
     visible = config.num_tokens if num_visible is None else num_visible
     tokens, width = visible + 1, config.width
-    projections = 4 * width**2 + 2 * width * config.mlp_width
-    blocks = config.depth * (tokens * projections + 2 * tokens**2 * width)
+    blocks = config.depth * block_macs(tokens, width, config.mlp_width)
     pooling = width**2 + 2 * tokens * width**2 + 2 * tokens * width + width * config.pool_width
-    return visible * _patch_values(config) * width + blocks + (pooling if pool else 0)
+    patches = visible * patch_values(config.patch_px, config.tubelet_frames) * width
+    return patches + blocks + (pooling if pool else 0)
 
 
 def student_macs(config: EncoderConfig, heads: StudentConfig, num_visible: int | None = None) -> int:
@@ -42,14 +38,13 @@ def student_macs(config: EncoderConfig, heads: StudentConfig, num_visible: int |
 
 def encoder_parameters(config: EncoderConfig, *, pool: bool = True) -> int:
     """Number of weights of the encoder."""
-    width, hidden = config.width, config.mlp_width
-    matrices = 4 * width**2 + 2 * width * hidden
-    # Two norms, two norms of q and k, two scales, biases of both output matrices; the bias of the MLP.
-    block = matrices + 8 * width + hidden
+    width = config.width
+    blocks = config.depth * block_parameters(width, config.mlp_width)
     pooling = 3 * width**2 + 9 * width + (width + 1) * config.pool_width
     positions = _positions(config, class_token=True, images=config.image_positions)
-    embedding = (_patch_values(config) + 1) * width + width
-    return config.depth * block + embedding + positions + (pooling if pool else 0)
+    class_token = width
+    patches = (patch_values(config.patch_px, config.tubelet_frames) + 1) * width
+    return blocks + patches + class_token + positions + (pooling if pool else 0)
 
 
 def student_parameters(config: EncoderConfig, heads: StudentConfig) -> int:
@@ -64,13 +59,23 @@ def student_parameters(config: EncoderConfig, heads: StudentConfig) -> int:
     return number
 
 
-def count_parameters(model: nn.Module) -> int:
-    """Number of weights that a model has, trained or not."""
-    return sum(parameter.numel() for parameter in model.parameters())
+def block_macs(tokens: int, width: int, mlp_width: int) -> int:
+    """Multiply-adds of a block: its linear maps, and the two products of attention."""
+    return tokens * (4 * width**2 + 2 * width * mlp_width) + 2 * tokens**2 * width
 
 
-def _patch_values(config: EncoderConfig) -> int:
-    return 3 * config.tubelet_frames * config.patch_px**2
+def block_parameters(width: int, mlp_width: int) -> int:
+    """Number of weights of a block, InternVideo2's or VideoMAE's.
+
+    Beside the matrices and the biases of the MLP and the output, InternVideo2's has four norms without bias
+    and two scales, VideoMAE's two norms with bias and biases of q and v: six widths in both.
+    """
+    return 4 * width**2 + 2 * width * mlp_width + 8 * width + mlp_width
+
+
+def patch_values(patch_px: int, tubelet_frames: int) -> int:
+    """Numbers that make up a patch."""
+    return COLOURS * tubelet_frames * patch_px**2
 
 
 def _positions(config: EncoderConfig, *, class_token: bool, images: bool) -> int:

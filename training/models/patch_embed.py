@@ -45,16 +45,21 @@ class PatchEmbed(nn.Module):
 
     def forward(self, video_BCTHW: Tensor, visible_BK: Tensor | None = None) -> Tensor:
         """Tokens in raster order of (time, row, column), or of the visible patches only: [B, L, D]."""
-        time, height, width = self.patch
-        batch, colours, frames, rows, columns = video_BCTHW.shape
-        patches = video_BCTHW.reshape(
-            batch, colours, frames // time, time, rows // height, height, columns // width, width
-        )
-        patches_BLP = patches.permute(0, 2, 4, 6, 1, 3, 5, 7).flatten(4).flatten(1, 3)
+        patches_BLP = cut_patches(video_BCTHW, self.patch)
         if visible_BK is not None:
             patches_BLP = take_tokens(patches_BLP, visible_BK)
         x_BLD: Tensor = self.proj(patches_BLP)
         return x_BLD
+
+
+def cut_patches(video_BCTHW: Tensor, patch: tuple[int, int, int]) -> Tensor:
+    """Blocks of (frames, rows, columns) pixels in raster order, each flattened as a kernel is: [B, L, P]."""
+    time, height, width = patch
+    batch, colours, frames, rows, columns = video_BCTHW.shape
+    patches = video_BCTHW.reshape(
+        batch, colours, frames // time, time, rows // height, height, columns // width, width
+    )
+    return patches.permute(0, 2, 4, 6, 1, 3, 5, 7).flatten(4).flatten(1, 3)
 
 
 def take_tokens(x_BLD: Tensor, index_BK: Tensor) -> Tensor:

@@ -15,8 +15,8 @@ from training.models.block import Block
 from training.models.encoder_config import EncoderConfig
 from training.models.layers import Linear, RMSNorm
 from training.models.patch_embed import take_tokens
+from training.models.pixel_decoder_config import PixelDecoderConfig
 from training.models.positions import sin_cos_positions
-from training.objectives.masked_pixels_config import PixelDecoderConfig
 
 RESIDUAL_SCALE = 1.0
 """Branches start at full strength: the decoder is shallow and is thrown away after training."""
@@ -59,7 +59,8 @@ class PixelDecoder(nn.Module):
 
     def forward(self, features_BKD: Tensor, visible_BK: Tensor, hidden_BM: Tensor) -> Tensor:
         """Guess the hidden patches; returns [B, M, P] in the order of `hidden_BM`."""
-        positions_BLE = self.positions_1LE.expand(len(features_BKD), -1, -1)
+        # Float32 positions would make tokens float32 that blocks with bfloat16 weights do not take.
+        positions_BLE = self.positions_1LE.to(self.mask_token.dtype).expand(len(features_BKD), -1, -1)
         visible_BKE = self.embed(features_BKD) + take_tokens(positions_BLE, visible_BK)
         hidden_BME = self.mask_token + take_tokens(positions_BLE, hidden_BM)
         x_BLE = torch.cat([visible_BKE, hidden_BME], dim=1)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from training.augmentation import Crops, Look, augment, draw_crops, normalise, repeat_rows, views_of
 from training.augmentation_config import AugmentationConfig
 from training.models.encoder_config import EncoderConfig
+from training.models.initial import built
 from training.models.student import Student, StudentOutput
 from training.objectives.distillation_config import DistillationConfig
 from training.objectives.kept_targets import from_entries, to_entries
@@ -44,7 +45,7 @@ class MaskedViews:
 
 
 class Distillation:
-    """A student and its teachers; the student is on the device, the teachers come when first needed."""
+    """A student and its teachers; it is on the device or `on_meta`, they come when first needed."""
 
     model: nn.Module
 
@@ -54,6 +55,8 @@ class Distillation:
         encoder: EncoderConfig,
         augmentation: AugmentationConfig,
         device: torch.device,
+        *,
+        on_meta: bool = False,
     ) -> None:
         config.check(encoder)
         specs = config.specs(encoder)
@@ -62,10 +65,12 @@ class Distillation:
         self._look = Look(encoder.num_frames, encoder.size_px)
         self._teacher_looks = [Look(spec.num_frames, spec.size_px) for spec in specs.values()]
         self._teachers = {
-            name: LazyTeacher(specs[name], partial(self._load, teacher, encoder, device))
+            name: LazyTeacher(
+                specs[name], partial(self._load, teacher, encoder, device), teacher.micro_batch_size
+            )
             for name, teacher in config.teachers().items()
         }
-        self.model = Student(encoder, config.student(encoder)).to(device)
+        self.model = built(partial(Student, encoder, config.student(encoder)), device, on_meta=on_meta)
         self._projections = [
             random_directions(spec.width, config.compared_width(spec), seed=PROJECTION_SEED).to(device)
             if config.compared_width(spec) < spec.width
@@ -155,6 +160,11 @@ class Distillation:
             for setting, teacher in self._followers().items()
             for name, tensor in teacher.tensors().items()
         }
+
+    def close(self) -> None:
+        """Finish writing targets."""
+        if self.cache is not None:
+            self.cache.close()
 
     def _followers(self) -> dict[str, EmaTeacher]:
         following = [name for name, teacher in self._config.teachers().items() if teacher.kind == "ema"]

@@ -20,9 +20,15 @@ from training.teachers.teacher import TeacherSpec
 class TermWeights(Config):
     """How much each distance counts in the loss (InternVideo2: 1 each)."""
 
-    middle: float = Field(1.0, description="Features of the teacher's blocks.", ge=0)
+    middle: float = Field(
+        1.0, description="Features of the teacher's blocks, which are always learned.", gt=0
+    )
     final: float = Field(1.0, description="The teacher's pooled vector, if it has one; 0: left out.", ge=0)
-    motion: float = Field(1.0, description="Features of the motion teacher's blocks.", ge=0)
+    motion: float = Field(
+        1.0,
+        description="Features of the motion teacher's blocks; leave motion_teacher out rather than give 0.",
+        ge=0,
+    )
 
 
 class DistillationConfig(Config):
@@ -70,8 +76,11 @@ class DistillationConfig(Config):
     def _consistent(self) -> Self:
         if self.mask.kind == "tube" and self.mask.scope == "clip":
             raise ValueError("mask: kind = tube hides the same places in all frames. Set scope: frame.")
-        if not (self.weights.middle or self.weights.final or self.weights.motion):
-            raise ValueError("weights: all are 0, so there is nothing to learn")
+        if self.motion_teacher is not None and not self.weights.motion:
+            raise ValueError(
+                "weights.motion = 0, but there is a motion_teacher, which would look at clips for nothing. "
+                "Leave out motion_teacher, or raise its weight."
+            )
         if self.motion_teacher is None and "motion" in self.weights.model_fields_set and self.weights.motion:
             raise ValueError(f"weights.motion = {self.weights.motion}, but there is no motion_teacher")
         if self.target_cache is not None:
@@ -177,6 +186,13 @@ class DistillationConfig(Config):
             raise ValueError(
                 f"model.num_frames = {encoder.num_frames} must divide the {frames} frames that are decoded "
                 f"for the teachers. Change model.num_frames or model.tubelet_frames."
+            )
+        weights = self.weights
+        if specs["teacher"].final_width is None and "final" in weights.model_fields_set and weights.final:
+            raise ValueError(
+                f"objective.weights.final = {weights.final}, but objective.teacher "
+                f"({specs['teacher'].name}) has no pooled vector. Leave out weights.final, or choose a "
+                "teacher with attention pooling."
             )
         if self.mask.kind == "attention" and not specs["teacher"].attention:
             raise ValueError(

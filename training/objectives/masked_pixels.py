@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,8 +18,10 @@ from torch import Tensor, nn
 from training.augmentation import Look, augment, draw_crops, normalise, views_of
 from training.augmentation_config import AugmentationConfig
 from training.masking import tube_mask
-from training.models.encoder import VideoEncoder, take_tokens
+from training.models.encoder import VideoEncoder
 from training.models.encoder_config import EncoderConfig
+from training.models.initial import built
+from training.models.patch_embed import take_tokens
 from training.models.pixel_decoder import PixelDecoder
 from training.objectives.masked_pixels_config import MaskedPixelsConfig
 from training.randomness import Draw
@@ -53,7 +56,7 @@ class HiddenPixels:
 
 
 class MaskedPixels:
-    """Guess hidden tubes; the model is on the device."""
+    """Guess hidden tubes; the model is on the device (or `on_meta`)."""
 
     model: nn.Module
 
@@ -63,11 +66,13 @@ class MaskedPixels:
         encoder: EncoderConfig,
         augmentation: AugmentationConfig,
         device: torch.device,
+        *,
+        on_meta: bool = False,
     ) -> None:
         self._encoder_config = encoder
         self._augmentation = augmentation
         self._num_hidden = config.num_hidden(encoder.grid[1] * encoder.grid[2])
-        self.model = PixelGuesser(config, encoder).to(device)
+        self.model = built(partial(PixelGuesser, config, encoder), device, on_meta=on_meta)
 
     @torch.no_grad()
     def prepare(self, video_BTHWC: Tensor, draws: Sequence[Draw]) -> HiddenPixels:
@@ -96,6 +101,9 @@ class MaskedPixels:
     def tensors(self) -> dict[str, Tensor]:
         """Nothing but the model."""
         return {}
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def pixel_targets(video_BCTHW: Tensor, tubelet_frames: int, patch_px: int) -> Tensor:

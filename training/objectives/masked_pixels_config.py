@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from curation.base.config import Config
-from training.models.encoder_config import EncoderConfig, check_width
-
-
-class PixelDecoderConfig(Config):
-    """VideoMAE's decoder: half the encoder's width, four blocks for a large encoder, fewer for a small."""
-
-    width: int = Field(192, description="Channels of a token; a multiple of 16.", ge=16, le=4096)
-    depth: int = Field(4, description="Number of blocks.", ge=1, le=16)
-    heads: int = Field(3, description="Attention heads; must divide width.", ge=1, le=64)
-
-    @model_validator(mode="after")
-    def _divides(self) -> Self:
-        check_width("width", self.width, self.heads)
-        return self
+from training.models.encoder_config import EncoderConfig
+from training.models.pixel_decoder_config import PixelDecoderConfig
 
 
 class MaskedPixelsConfig(Config):
@@ -47,22 +35,22 @@ class MaskedPixelsConfig(Config):
         """Refuse a model that this cannot train.
 
         Raises:
-            ValueError: all or no patches of a frame would be hidden.
+            ValueError: no patches of a frame would be hidden.
         """
         _, height, width = encoder.grid
         self.num_hidden(height * width)
 
     def num_hidden(self, patches_per_frame: int) -> int:
-        """How many patches of a frame are hidden; the rest is visible.
+        """How many patches of a frame are hidden; the rest, at least one as the ratio is below 1, is visible.
 
         Raises:
-            ValueError: all or none would be.
+            ValueError: none would be.
         """
         hidden = int(self.mask_ratio * patches_per_frame)
-        if not 0 < hidden < patches_per_frame:
+        if not hidden:
             raise ValueError(
-                f"objective.mask_ratio = {self.mask_ratio} hides {hidden} of the {patches_per_frame} patches "
-                "of a frame, but at least 1 must be hidden and 1 visible. Change mask_ratio, or take a "
-                "larger model.size_px or a smaller model.patch_px."
+                f"objective.mask_ratio = {self.mask_ratio} hides 0 of the {patches_per_frame} patches of a "
+                "frame, but at least 1 must be hidden. Raise mask_ratio, or take a larger model.size_px or a "
+                "smaller model.patch_px."
             )
         return hidden

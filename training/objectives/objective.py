@@ -45,3 +45,11 @@ class Objective(Protocol[Prepared]):
     def tensors(self) -> dict[str, Tensor]:
         """What besides the model a checkpoint must hold, by name, to be written and filled in place."""
         ...
+
+    def close(self) -> None:
+        """Finish what is still being written, and let go of files and threads.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        ...

@@ -28,8 +28,8 @@ def open_cache(
         OSError: the folder cannot be written, or weights not be read.
     """
     crops = augmentation.semantic()
-    # How many views there are changes none of them.
-    del crops["views_per_clip"]
+    # How many views there are changes none of them; which sources are mirrored is told entry by entry.
+    del crops["views_per_clip"], crops["unmirrored_sources"]
     settings: dict[str, Any] = {
         "teachers": {
             name: {
@@ -49,7 +49,8 @@ def open_cache(
         "projection_width": config.projection_width,
         "storage": cache.storage,
     }
-    return TargetCache(cache, settings, layout(config.target_shapes(encoder), cache.storage))
+    tensors = layout(config.target_shapes(encoder), cache.storage)
+    return TargetCache(cache, settings, tensors, augmentation.unmirrored_sources)
 
 
 def weights_digest(teacher: TeacherConfig) -> str:

@@ -1,10 +1,11 @@
 """Targets kept on disk, one file per view: what teachers said, rounded, and which patches were visible.
 
-    FOLDER/<settings>/settings.json                what the entries beside it depend on
+    FOLDER/<settings>/settings.json                what the entries beside it depend on, and their tensors
     FOLDER/<settings>/<2 digits>/<key>.safetensors one view; `crc32` of its tensors in the header
 
-A key is a hash of the frames themselves and of the draw that crops and masks come from. So an entry never
-serves another clip, whatever it is called, and processes that share a folder write the same.
+A key is a hash of the frames themselves, of the draw that crops and masks come from, and of whether the crop
+may be mirrored. So an entry never serves another clip, whatever it is called, and processes that share a
+folder write the same.
 """
 
 # ruff: noqa: N803, N806 (shape suffixes)
@@ -17,7 +18,7 @@ import os
 import struct
 import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -42,22 +43,31 @@ log = logging.getLogger(__name__)
 
 
 class TargetCache:
-    """Finds entries by frames and draw, has the others made, and keeps those.
+    """Finds entries by frames and draw, has the others made, and keeps those; close it when done.
 
-    `settings` is all that entries depend on beside frames and draws. Hits, misses and bytes are counted.
+    `settings` is all that entries depend on beside frames and draws, `layout` what they hold: with another
+    one there are other entries. Clips of data sets in `unmirrored` are never mirrored.
 
     Raises:
         OSError: the folder cannot be written.
     """
 
-    def __init__(self, config: TargetCacheConfig, settings: Mapping[str, Any], layout: Layout) -> None:
-        text = json.dumps({"format": FORMAT, **settings}, sort_keys=True)
+    def __init__(
+        self,
+        config: TargetCacheConfig,
+        settings: Mapping[str, Any],
+        layout: Layout,
+        unmirrored: Collection[str] = (),
+    ) -> None:
+        tensors = {name: [str(dtype), shape] for name, (dtype, shape) in layout.items()}
+        text = json.dumps({"format": FORMAT, "tensors": tensors, **settings}, sort_keys=True)
         self._layout = layout
+        self._unmirrored = frozenset(unmirrored)
         self._settings_hash = hashlib.sha256(text.encode()).hexdigest()[:16]
         self._folder = Path(config.folder) / self._settings_hash
         self._pool = ThreadPoolExecutor(config.threads, thread_name_prefix="targets")
-        self._writing: list[Future[int]] = []
-        self.hits = self.misses = self.bytes_written = 0
+        self._writing: list[Future[None]] = []
+        self._hits = self._misses = 0
         self._folder.mkdir(parents=True, exist_ok=True)
         self._sweep()
         _put(self._folder / "settings.json", json.dumps(json.loads(text), indent=1).encode())
@@ -76,8 +86,8 @@ class TargetCache:
         keys = self._keys(video_BTHWC, draws)
         found = list(self._pool.map(self._read, keys))
         missed = [number for number, entry in enumerate(found) if entry is None]
-        self.hits += len(found) - len(missed)
-        self.misses += len(missed)
+        self._hits += len(found) - len(missed)
+        self._misses += len(missed)
         if missed:
             for number, entry in zip(missed, make(missed), strict=True):
                 found[number] = entry
@@ -92,7 +102,25 @@ class TargetCache:
         """
         writing, self._writing = self._writing, []
         for one in writing:
-            self.bytes_written += one.result()
+            one.result()
+
+    def close(self) -> None:
+        """Finish writing, end the threads, and tell the log how often teachers had to look.
+
+        Raises:
+            OSError: entries could not be written.
+        """
+        try:
+            self.finish()
+        finally:
+            self._pool.shutdown()
+        if self._hits or self._misses:
+            log.info(
+                "teachers looked at %d of %d views of this process; targets of the others were kept in %s",
+                self._misses,
+                self._hits + self._misses,
+                self._folder,
+            )
 
     def _keys(self, video_BTHWC: Tensor, draws: Sequence[Draw]) -> list[str]:
         clips = fingerprints(video_BTHWC)
@@ -100,8 +128,8 @@ class TargetCache:
         per_clip = len(draws) // len(clips)
         keys = []
         for number, draw in enumerate(draws):
-            # The source decides whether a clip may be mirrored.
-            text = json.dumps([shape, clips[number // per_clip], *draw.key, draw.source])
+            mirrored = draw.source not in self._unmirrored
+            text = json.dumps([shape, clips[number // per_clip], *draw.key, mirrored])
             keys.append(hashlib.sha256(text.encode()).hexdigest()[:40])
         return keys
 
@@ -127,7 +155,7 @@ class TargetCache:
         if found != dict(self._layout):
             raise ValueError("other tensors than expected")
 
-    def _write(self, key: str, entry: Entry) -> int:
+    def _write(self, key: str, entry: Entry) -> None:
         self._check(entry)
         data = _pack(entry)
         path = self._path(key)
@@ -140,7 +168,6 @@ class TargetCache:
                 f"{error.strerror}: targets cannot be kept in {self._folder}. Make room, or leave out "
                 "objective.target_cache: a training goes on without it, for teachers then look in every step",
             ) from error
-        return len(data)
 
     def _sweep(self) -> None:
         for path in self._folder.glob("*/.*.tmp"):

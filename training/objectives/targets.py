@@ -60,48 +60,72 @@ class Looker:
         self._final = final
 
     def __call__(self, videos: Sequence[Tensor], draws: Sequence[Draw]) -> Targets:
-        """`videos` are the views [V, C, T, H, W] as each teacher wants to see them, colours in 0..1."""
-        seen = self._teachers[0](videos[0])
+        """`videos` are the views [V, C, T, H, W] as each teacher wants to see them, colours in 0..1.
+
+        Features of all patches are five times those that are kept, so a teacher's `micro_batch_size` bounds
+        them too: what is hidden is dropped before it looks on.
+        """
+        size = self._teachers[0].views_at_once or len(draws)
+        parts = [
+            self._meaning(video_VCTHW, draws[number * size : (number + 1) * size])
+            for number, video_VCTHW in enumerate(torch.split(videos[0], size))
+        ]
+        visible_RP = torch.cat([part.visible_RP for part in parts])
+        finals = [part.final_RD for part in parts if part.final_RD is not None]
+        middle_KRLD = _joined([part.middle_KRLD for part in parts])
+        del parts
+        motion_KRPD = None
+        if len(self._teachers) > 1:
+            size = self._teachers[1].views_at_once or len(draws)
+            rows = torch.split(visible_RP, size * self._masks_per_view)
+            motion_KRPD = _joined(
+                [self._motion(*part) for part in zip(torch.split(videos[1], size), rows, strict=True)]
+            )
+        return Targets(
+            visible_RP=visible_RP,
+            middle_KRLD=middle_KRLD,
+            final_RD=torch.cat(finals) if finals else None,
+            motion_KRPD=motion_KRPD,
+        )
+
+    def _meaning(self, video_VCTHW: Tensor, draws: Sequence[Draw]) -> Targets:
+        """What the teacher says of some views, under masks that follow from where it looks."""
+        teacher = self._teachers[0]
+        seen = teacher(video_VCTHW)
         visible_RP = visible_patches(
             draws,
             self._grid,
             self._mask,
             masks_per_view=self._masks_per_view,
             attention_BTN=seen.attention_BTN,
-            device=videos[0].device,
+            device=video_VCTHW.device,
         )
-        motion_KRPD = None
-        if len(self._teachers) > 1:
-            others = self._teachers[1](videos[1])
-            tokens_KVND = others.middle_KBLD[:, :, int(self._teachers[1].spec.class_token) :]
-            motion_KRPD = project(_of_rows(tokens_KVND, visible_RP), self._projections[1])
         final_RD = None
         if self._final:
             assert seen.final_BD is not None
             final_RD = seen.final_BD.repeat_interleave(self._masks_per_view, dim=0)
-        return Targets(
-            visible_RP=visible_RP,
-            middle_KRLD=project(
-                self._middle(seen, visible_RP, class_token=self._teachers[0].spec.class_token),
-                self._projections[0],
-            ),
-            final_RD=final_RD,
-            motion_KRPD=motion_KRPD,
-        )
+        tokens_RL = functional.pad(visible_RP + 1, (1, 0)) if teacher.spec.class_token else visible_RP
+        middle_KRLD = project(_of_rows(seen.middle_KBLD, tokens_RL), self._projections[0])
+        return Targets(visible_RP=visible_RP, middle_KRLD=middle_KRLD, final_RD=final_RD, motion_KRPD=None)
 
-    @staticmethod
-    def _middle(seen: TeacherTargets, visible_RP: Tensor, *, class_token: bool) -> Tensor:
-        if not class_token:
-            return _of_rows(seen.middle_KBLD, visible_RP)
-        tokens_RL = functional.pad(visible_RP + 1, (1, 0))
-        return _of_rows(seen.middle_KBLD, tokens_RL)
+    def _motion(self, video_VCTHW: Tensor, visible_RP: Tensor) -> Tensor:
+        """What the motion teacher says of the visible patches of some views."""
+        teacher = self._teachers[1]
+        tokens_RP = visible_RP + int(teacher.spec.class_token)
+        return project(_of_rows(teacher(video_VCTHW).middle_KBLD, tokens_RP), self._projections[1])
 
 
 class LazyTeacher:
-    """A teacher that is loaded when it is asked for the first time; its spec is known before."""
+    """A teacher that is loaded when it is asked for the first time; its spec is known before.
 
-    def __init__(self, spec: TeacherSpec, load: Callable[[], Teacher]) -> None:
+    `views_at_once` is how many it is to be asked about in a call; None: all.
+    """
+
+    def __init__(
+        self, spec: TeacherSpec, load: Callable[[], Teacher], views_at_once: int | None = None
+    ) -> None:
         self.spec = spec
+        self.views_at_once = views_at_once
         self._load = load
         self._loaded: Teacher | None = None
 
@@ -133,6 +157,10 @@ def random_directions(width: int, count: int, *, seed: int) -> Tensor:
     directions, triangle = torch.linalg.qr(normal)
     turned: Tensor = directions * triangle.diagonal().sign()
     return turned.float()
+
+
+def _joined(parts_KRLD: Sequence[Tensor]) -> Tensor:
+    return parts_KRLD[0] if len(parts_KRLD) == 1 else torch.cat(list(parts_KRLD), dim=1)
 
 
 def _of_rows(features_KVLD: Tensor, tokens_RP: Tensor) -> Tensor:

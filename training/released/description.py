@@ -10,9 +10,9 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
-from curation.base.config import Config
+from curation.base.config import Config, is_operational
 from training.models.classifier_config import ClassifierConfig
 from training.models.encoder_config import EncoderConfig
 from training.models.student_config import StudentConfig
@@ -20,6 +20,8 @@ from training.released.errors import CheckpointFileError
 
 CONFIG = "config.json"
 MAX_BYTES = 2**20
+
+_OF_A_RUN = {name for name, field in EncoderConfig.model_fields.items() if is_operational(field)} - {"size"}
 
 
 class Provenance(Config):
@@ -41,6 +43,16 @@ class _Description(Config):
     format: Literal[1] = Field(1, description="Version of this file.")
     encoder: EncoderConfig = Field(..., description="Size and shape of the encoder.")
     provenance: Provenance | None = Field(None, description="Where the tensors come from.")
+
+    @field_validator("encoder", mode="before")
+    @classmethod
+    def _without_its_machine(cls, encoder: Any) -> Any:
+        # How a run computed (flash-attn, recomputed blocks) is no property of its weights, and the machine
+        # that reads them may have none of it.
+        values = encoder.model_dump() if isinstance(encoder, EncoderConfig) else encoder
+        if not isinstance(values, dict):
+            return values
+        return {name: value for name, value in values.items() if name not in _OF_A_RUN}
 
 
 class EncoderDescription(_Description):

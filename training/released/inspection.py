@@ -38,13 +38,15 @@ class Identity:
 
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
-    """A checkpoint looked at. `parameters` are the model's, `dtypes` the number of its values by type."""
+    """A checkpoint looked at. `parameters` are the model's, `dtypes` the number of its values by type;
+    `described` says whether the place tells of its model itself, instead of by shapes alone."""
 
     size_bytes: int
     wrapping: Wrapping
     identity: Identity
     parameters: int
     dtypes: Mapping[str, int]
+    described: bool
 
 
 def identify(shapes: Shapes, source: str, hints: Hints, described: Description | None = None) -> Identity:
@@ -91,6 +93,7 @@ def inspect_checkpoint(path: Path, hints: Hints, ignored: Collection[str] = ()) 
         identity=identity,
         parameters=sum(dtypes.values()),
         dtypes=dict(dtypes),
+        described=source.described is not None,
     )
 
 
@@ -116,8 +119,9 @@ def own_tensors(tensors: Mapping[str, Tensor], found: Recognised) -> dict[str, T
 def _not_built(found: Recognised, source: str) -> str | None:
     if found.kind == "delta":
         return (
-            f"{source} is whole, but it is no model: it holds what was trained on top of {found.needs}. Load "
-            "that first; these tensors then take the place of its attention pooling."
+            f"{source} is whole, but it is no model: it holds an attention pooling and no encoder. It was "
+            f"trained on top of {found.needs}. Cliploom does not lay one upon the other: give the encoder's "
+            "own file, which has a pooling too, that of its own stage."
         )
     return None
 

@@ -14,6 +14,23 @@ Kind = Literal["student", "encoder", "classifier", "videomae", "internvl", "delt
 
 PATCHES = "patch_embed.proj.weight"
 POOL_QUERY = "clip_projector.cross_attn.q.weight"
+HEADS = frozenset(
+    {
+        "clip_projector",
+        "clip_decoder",
+        "clip_pos_embed",
+        "clip_img_pos_embed",
+        "final_clip_decoder",
+        "mae_decoder",
+        "mae_pos_embed",
+        "img_pos_embed",
+        "fc_norm",
+        "head",
+        "extra_mlp",
+    }
+)
+"""What stands on an encoder, by the first word of its names: who takes the encoder may want none of it."""
+
 _PREFERRED = ("", "vision_encoder.", "model.", "encoder.", "student.")
 """Where several models of a kind lie in one file, which one is meant."""
 
@@ -26,7 +43,7 @@ _CLIP_BASES = {
     1408: ("1B", "InternVideo2-stage2_1b-224p-f4.pt and the text side of internvl_c_13b_224px.pth"),
     3200: ("6B", "internvideo2-s2_6b-224p-f4.pt and the text side of internvl_c_13b_224px.pth"),
 }
-"""Width of the pooling -> model, and what a clip file is a difference to (InternVideo2's model zoo)."""
+"""Width of the pooling -> model, and what a clip file was trained on (InternVideo2's model zoo)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +57,7 @@ class Recognised:
     own: Shapes
     others: Mapping[str, tuple[str, ...]]
     needs: str | None = None
-    """What a delta is to be laid upon."""
+    """What a delta was trained on."""
 
 
 def recognise(shapes: Shapes, source: str) -> Recognised:
@@ -112,7 +129,7 @@ def _delta(shapes: Shapes, source: str) -> Recognised:
     )
     return Recognised(
         kind="delta",
-        title=f"clip weights ({size}): attention pooling only, a difference to another file",
+        title=f"clip weights ({size}): attention pooling only, trained on top of another file",
         prefix=prefix,
         own=own,
         others=others,

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.models.encoder_config import SIZES, EncoderConfig
-from training.released.architecture import Hints, infer_encoder
+from training.released.architecture import Hints, encoder_has_pool, infer_encoder
 from training.released.building import build
 from training.released.description import read_description
 from training.released.errors import CheckpointMismatchError
 from training.released.files import read_tensors
 from training.released.inspection import own_tensors
-from training.released.kinds import PATCHES, Recognised, recognise
+from training.released.kinds import HEADS, PATCHES, Recognised, recognise
 from training.released.matching import compare, load_strictly, shapes_of
 from training.released.naming import folded
 from training.released.positions import interpolated
@@ -25,25 +25,8 @@ if TYPE_CHECKING:
 
     from training.models.encoder import VideoEncoder
 
-HEADS = frozenset(
-    {
-        "clip_projector",
-        "clip_decoder",
-        "clip_pos_embed",
-        "clip_img_pos_embed",
-        "final_clip_decoder",
-        "mae_decoder",
-        "mae_pos_embed",
-        "img_pos_embed",
-        "fc_norm",
-        "head",
-        "extra_mlp",
-    }
-)
-"""What stands on an encoder, by the first word of its names: a new training may want others of its own."""
-
 _ENCODERS = ("student", "encoder", "classifier")
-_NOT_IN_SHAPES = ("heads", "pool_heads", "gelu")
+_NOT_IN_SHAPES = ("heads", "gelu")
 """What a state dict fits whatever it is, and which it must not be loaded without."""
 
 
@@ -106,12 +89,12 @@ def load_into(model: nn.Module, path: str | Path, *, file_frames: int | None = N
     source = read_source(path)
     found = recognise(shapes_of(source.tensors), str(path))
     if found.kind not in _ENCODERS:
-        needs = f", to be laid upon {found.needs}" if found.needs else ""
+        needs = f" It was trained on {found.needs}." if found.needs else ""
         raise CheckpointMismatchError(
-            f"{path} holds {found.title}{needs}; a model cannot start from it. Give a video encoder's "
-            "weights."
+            f"{path} holds {found.title}; a model cannot start from it. Give a video encoder's "
+            f"weights.{needs}"
         )
-    trained = _trained(source, found, encoder.config, file_frames)
+    trained = _trained(source, found, encoder, file_frames)
     own, changed = interpolated(own_tensors(source.tensors, found), trained.grid, encoder.config.grid)
     other = _other_heads(own, encoder)
     new, unused = (
@@ -131,29 +114,49 @@ def _encoder_of(model: nn.Module) -> VideoEncoder:
     return encoder
 
 
-def _trained(source: Source, found: Recognised, target: EncoderConfig, frames: int | None) -> EncoderConfig:
+def _trained(source: Source, found: Recognised, model: VideoEncoder, frames: int | None) -> EncoderConfig:
     """The config that the file's encoder was trained with; what shapes do not show is compared.
 
     Raises:
-        CheckpointMismatchError: the weights would fit the model and mean nothing there.
+        CheckpointMismatchError: the weights would fit the model and mean nothing there, or nothing says
+            what they mean.
     """
-    if source.described is not None:
-        trained = source.described.encoder
-    else:
-        width = found.own[PATCHES][0]
-        known = {size["width"]: size["heads"] for size in SIZES.values()}
-        heads = known.get(width, target.heads if width == target.width else 1)
-        trained = infer_encoder(found.own, Hints(heads=heads, frames=frames), str(source.path))
-        trained = trained.model_copy(update={"pool_heads": target.pool_heads})
-    for name in _NOT_IN_SHAPES:
+    trained, target = _said_or_known(source, found, model.config, frames), model.config
+    pools = encoder_has_pool(found.own) and model.clip_projector is not None
+    for name in (*_NOT_IN_SHAPES, "pool_heads") if pools else _NOT_IN_SHAPES:
         given, wanted = getattr(trained, name), getattr(target, name)
         if given != wanted and trained.width == target.width:
             raise CheckpointMismatchError(
                 f"{source.path} was trained with {name} = {given}, but the model has {name} = {wanted}: its "
                 f"weights would load and mean something else. Set model.{name} to {given}; if the file is no "
-                "released one, convert it first and say so there (--heads, --gelu)."
+                "released one, convert it first and say so there (--heads, --gelu; pool_heads in the "
+                "folder's config.json)."
             )
     return trained
+
+
+def _said_or_known(
+    source: Source, found: Recognised, target: EncoderConfig, frames: int | None
+) -> EncoderConfig:
+    """The encoder as the file's folder says it is, or as files of its width were released.
+
+    Raises:
+        CheckpointMismatchError: it is neither said nor known.
+    """
+    if source.described is not None:
+        return source.described.encoder
+    width = found.own[PATCHES][0]
+    known = {size["width"]: size["heads"] for size in SIZES.values()}
+    if width == target.width and width not in known:
+        raise CheckpointMismatchError(
+            f"{source.path} has the width {width}, of which nothing was released: its weights would load "
+            "with any number of attention heads and mean something else with most. Write down what it was "
+            f"trained with: cliploom checkpoints convert {source.path} --output FOLDER --heads N; then give "
+            "FOLDER."
+        )
+    # Of a file of another width all that differs is listed when it is loaded.
+    hints = Hints(heads=known.get(width, 1), frames=frames)
+    return infer_encoder(found.own, hints, str(source.path))
 
 
 def _other_heads(own: Mapping[str, Tensor], encoder: VideoEncoder) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from training.released.errors import CheckpointMismatchError
@@ -74,35 +74,24 @@ def load_strictly(
     *,
     source: str,
     allow_new: Collection[str] = (),
-    allow_unused: Collection[str] = (),
     assign: bool = False,
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+) -> None:
     """Fill a model from tensors by name; nothing is passed over in silence.
 
-    Names that begin with one of `allow_new` may be missing (they keep their values), those that begin with
-    one of `allow_unused` may be left over. With `assign` the tensors become the parameters, in their dtype;
-    else they are copied into those of the model. `source` names the file in messages.
-
-    Returns the names that kept their values and those that were not used.
+    The names in `allow_new` may be missing: they keep their values. With `assign` the tensors become the
+    parameters, in their dtype; else they are copied into those of the model. `source` names the file in
+    messages.
 
     Raises:
         CheckpointMismatchError: anything else is missing, left over or of another shape; all are listed.
     """
     found = compare(shapes_of(tensors), shapes_of(model.state_dict()))
-    new = tuple(name for name in found.missing if name.startswith(tuple(allow_new)))
-    unused = tuple(name for name in found.unexpected if name.startswith(tuple(allow_unused)))
-    rest = Mismatch(
-        missing=tuple(name for name in found.missing if name not in set(new)),
-        unexpected=tuple(name for name in found.unexpected if name not in set(unused)),
-        reshaped=found.reshaped,
-    )
+    missing = tuple(name for name in found.missing if name not in allow_new)
+    rest = replace(found, missing=missing)
     if not rest.none:
         listed = "\n  ".join(rest.lines())
         raise CheckpointMismatchError(
             f"{source} does not fit {type(model).__name__}, and nothing was loaded.\n  {listed}\n"
             f"cliploom checkpoints inspect {source} says what the file is."
         )
-    left_out = set(unused)
-    used = {name: tensor for name, tensor in tensors.items() if name not in left_out}
-    model.load_state_dict(used, strict=not new, assign=assign)
-    return new, unused
+    model.load_state_dict(tensors, strict=not found.missing, assign=assign)

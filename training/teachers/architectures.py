@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from training.models import flops
 from training.models.encoder_config import EncoderConfig
-from training.teachers import costs
 
 INTERNVL_C = EncoderConfig(size="6B", num_frames=1, size_px=224, layer_scale_init=0.1)
 """InternVL-C's image encoder (arXiv 2312.14238), 5936.0M parameters: built as InternVideo2-6B for one frame.
 Its targets were computed with the tanh form of GELU, that of flash-attn's fused MLP, which the reference
 code of InternVideo2 runs it with."""
-
-VIDEOMAE_NORMS = 4
-"""Weights and biases of the two norms of a block, in widths."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +28,14 @@ class VideoMaeArchitecture:
     @property
     def parameters(self) -> int:
         """Parameters of the encoder; its positions are none."""
-        query_and_value_biases = 2 * self.width
-        block = costs.block_parameters(self.width, self.mlp_width) + query_and_value_biases
-        patch = costs.patch_parameters(self.width, self.patch_px, self.tubelet_frames)
-        return patch + self.depth * (block + VIDEOMAE_NORMS * self.width) + 2 * self.width
+        patch = (flops.patch_values(self.patch_px, self.tubelet_frames) + 1) * self.width
+        final_norm = 2 * self.width
+        return patch + self.depth * flops.block_parameters(self.width, self.mlp_width) + final_norm
+
+    def macs(self, tokens: int) -> int:
+        """Multiply-adds of a clip of so many tokens."""
+        patches = tokens * flops.patch_values(self.patch_px, self.tubelet_frames) * self.width
+        return patches + self.depth * flops.block_macs(tokens, self.width, self.mlp_width)
 
 
 VIDEOMAE_G = VideoMaeArchitecture(

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from curation.base.config import Config, operational
+from training.models import flops
 from training.models.encoder_config import EncoderConfig
 from training.models.student_config import aligned_layers
 from training.released.description import EncoderDescription, StudentDescription, read_description
-from training.teachers import costs
 from training.teachers.architectures import INTERNVL_C, VIDEOMAE_G
 from training.teachers.teacher import TeacherSpec
 
@@ -80,8 +80,8 @@ class InternVlConfig(_FileTeacherConfig):
             class_token=True,
             final_width=one.pool_width,
             attention=True,
-            parameters=_encoder_parameters(one),
-            gmacs_per_clip=slots * _encoder_macs(one) / 1e9,
+            parameters=flops.encoder_parameters(one),
+            gmacs_per_clip=slots * flops.encoder_macs(one) / 1e9,
         )
 
 
@@ -105,9 +105,6 @@ class VideoMaeConfig(_FileTeacherConfig):
         """What it takes and gives beside a student."""
         it = VIDEOMAE_G
         slots, side = encoder.grid[0], self.size_px // it.patch_px
-        tokens = slots * side**2
-        macs = costs.patch_macs(tokens, it.width, it.patch_px, it.tubelet_frames)
-        macs += it.depth * costs.block_macs(tokens, it.width, it.mlp_width)
         return TeacherSpec(
             name="VideoMAEv2-g",
             num_frames=slots * it.tubelet_frames,
@@ -119,7 +116,7 @@ class VideoMaeConfig(_FileTeacherConfig):
             final_width=None,
             attention=False,
             parameters=it.parameters,
-            gmacs_per_clip=macs / 1e9,
+            gmacs_per_clip=it.macs(slots * side**2) / 1e9,
         )
 
 
@@ -172,8 +169,8 @@ class InternVideo2Config(_FileTeacherConfig):
             class_token=True,
             final_width=own.pool_width if pool else None,
             attention=pool,
-            parameters=_encoder_parameters(own, pool=pool),
-            gmacs_per_clip=_encoder_macs(own, pool=pool) / 1e9,
+            parameters=flops.encoder_parameters(own, pool=pool),
+            gmacs_per_clip=flops.encoder_macs(own, pool=pool) / 1e9,
         )
 
     def _own(self) -> tuple[EncoderConfig, bool]:
@@ -192,8 +189,9 @@ class InternVideo2Config(_FileTeacherConfig):
             ) or written.heads.final is not None
         if self.size is None:
             raise ValueError(
-                f"weights = {folder} is no folder, so nothing says how large the encoder is. Set size to S, "
-                "B, L, 1B or 6B, or convert the file with cliploom checkpoints convert and give the folder."
+                f"weights = {folder} {'is a file' if folder.is_file() else 'is not there'}, so nothing says "
+                "how large the encoder is. Set size to S, B, L, 1B or 6B, or convert the file with cliploom "
+                "checkpoints convert and give the folder."
             )
         return EncoderConfig(size=self.size), True
 
@@ -276,8 +274,8 @@ class EmaConfig(_CompiledConfig):
             class_token=True,
             final_width=None,
             attention=False,
-            parameters=_encoder_parameters(encoder, pool=False),
-            gmacs_per_clip=_encoder_macs(encoder, pool=False) / 1e9,
+            parameters=flops.encoder_parameters(encoder, pool=False),
+            gmacs_per_clip=flops.encoder_macs(encoder, pool=False) / 1e9,
         )
 
 
@@ -298,20 +296,3 @@ def _check_size(size_px: int, patch_px: int) -> None:
 
 def _resized(config: EncoderConfig, **changes: Any) -> EncoderConfig:
     return EncoderConfig.model_validate(config.model_dump() | changes)
-
-
-def _encoder_parameters(config: EncoderConfig, *, pool: bool = True) -> int:
-    width = config.width
-    total = (2 + config.num_tokens) * width
-    if config.image_positions:
-        total += (1 + config.grid[1] * config.grid[2]) * width
-    total += costs.patch_parameters(width, config.patch_px, config.tubelet_frames)
-    total += config.depth * (6 * width + costs.block_parameters(width, config.mlp_width))
-    return total + (costs.pool_parameters(width, config.pool_width) if pool else 0)
-
-
-def _encoder_macs(config: EncoderConfig, *, pool: bool = True) -> int:
-    tokens = config.num_tokens + 1
-    total = costs.patch_macs(config.num_tokens, config.width, config.patch_px, config.tubelet_frames)
-    total += config.depth * costs.block_macs(tokens, config.width, config.mlp_width)
-    return total + (costs.pool_macs(tokens, config.width, config.pool_width) if pool else 0)

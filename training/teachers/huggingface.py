@@ -21,9 +21,9 @@ from training.teachers.frozen import (
     unit,
     unit_layers,
 )
+from training.teachers.huggingface_hooks import attention_rows, outputs
 from training.teachers.huggingface_model import (
     Described,
-    attention_rows,
     describe,
     load_model,
     read_colours,
@@ -65,9 +65,17 @@ class HuggingFaceTeacher(FrozenTeacher):
         pixels = video_BCTHW.transpose(1, 2)
         if not it.is_video:
             pixels = pixels.flatten(0, 1)
-        with attention_rows(self._model, only=it.looks or "") as rows:
-            seen = run(self._model, pixels, it.options)
-        layers = [self._without_registers(seen.hidden_states[index]) for index in it.blocks]
+        with (
+            attention_rows(self._model, only=() if it.looks is None else {it.looks}) as rows,
+            outputs(self._model, only=set(it.modules)) as given,
+        ):
+            seen = run(self._model, pixels, it.options, hidden_states=not it.modules)
+        raw = (
+            [given[name][0] for name in it.modules]
+            if it.modules
+            else [seen.hidden_states[index] for index in it.blocks]
+        )
+        layers = [self._without_registers(layer_FLD) for layer_FLD in raw]
         final_FD = None if it.final is None else getattr(seen, it.final).float()
         attention_BTN = None
         if it.looks is not None:

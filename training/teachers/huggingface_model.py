@@ -14,8 +14,6 @@ import inspect
 import json
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -29,6 +27,12 @@ from training.models.encoder_config import EncoderConfig
 from training.models.student_config import aligned_layers
 from training.teachers.config import HuggingFaceConfig
 from training.teachers.frozen import Colours
+from training.teachers.huggingface_hooks import (
+    attention_rows,
+    modules_that_give,
+    outputs,
+    tell_first_row,
+)
 from training.teachers.teacher import TeacherSpec
 
 logger = logging.getLogger(__name__)
@@ -51,8 +55,10 @@ class Described:
     """What a model gives, and how to run it.
 
     `prefix_tokens` stand before the patches: a class token and registers. `blocks` are indices into
-    `hidden_states`. `looks` names the module whose weights tell where the class token, or the query of the
-    pooling, looks. `final` names the pooled vector. `options` go to `forward`.
+    `hidden_states`, `modules` those that give the same (none: the model has to be asked for all). `looks`
+    names the module whose weights tell where the class token, or the query of the pooling, looks. `fused`
+    says whether attention need not be written out for that. `final` names the pooled vector. `options` go to
+    `forward`.
     """
 
     spec: TeacherSpec
@@ -60,7 +66,9 @@ class Described:
     is_video: bool
     prefix_tokens: int
     blocks: tuple[int, ...]
+    modules: tuple[str, ...]
     looks: str | None
+    fused: bool
     final: str | None
     options: tuple[str, ...]
 
@@ -86,9 +94,15 @@ def describe(config: HuggingFaceConfig, student: EncoderConfig) -> Described:
         )
     options = _options(model, resized=size_px != getattr(own, "image_size", None))
     shape = (1, frames, 3, size_px, size_px) if is_video else (1, 3, size_px, size_px)
-    with attention_rows(model) as rows, FlopCounterMode(display=False) as counter, torch.no_grad():
+    pixels = torch.empty(shape, device="meta")
+    with (
+        attention_rows(model) as rows,
+        outputs(model) as given,
+        FlopCounterMode(display=False) as counter,
+        torch.no_grad(),
+    ):
         try:
-            seen = run(model, torch.empty(shape, device="meta"), options)
+            seen = run(model, pixels, options, hidden_states=True)
             depth, (_, tokens, width) = len(seen.hidden_states) - 1, seen.hidden_states[-1].shape
         except (AttributeError, TypeError, ValueError, RuntimeError) as error:
             raise ValueError(
@@ -103,6 +117,8 @@ def describe(config: HuggingFaceConfig, student: EncoderConfig) -> Described:
             f"patches of {patch_px} px. Choose a transformer that keeps its patches."
         )
     looks = _best_look(rows, tokens, has_class_token=prefix > 0)
+    # The first of the hidden states is what goes into the first block.
+    blocks = tuple(1 + index for index in aligned_layers(depth, config.layers, config.interval))
     final = next((name for name in FINAL if isinstance(getattr(seen, name, None), Tensor)), None)
     spec = TeacherSpec(
         name=config.model,
@@ -122,9 +138,10 @@ def describe(config: HuggingFaceConfig, student: EncoderConfig) -> Described:
         model_class=model_class,
         is_video=is_video,
         prefix_tokens=prefix,
-        # The first of the hidden states is what goes into the first block.
-        blocks=tuple(1 + index for index in aligned_layers(depth, config.layers, config.interval)),
+        blocks=blocks,
+        modules=modules_that_give([seen.hidden_states[index] for index in blocks], given),
         looks=looks,
+        fused=_tells_when_fused(model, looks, pixels, options),
         final=final,
         options=options,
     )
@@ -142,7 +159,7 @@ def load_model(config: HuggingFaceConfig, described: Described, dtype: torch.dty
         dtype=dtype,
         use_safetensors=True,
         output_loading_info=True,
-        attn_implementation="eager" if described.looks else "sdpa",
+        attn_implementation="sdpa" if described.fused else "eager",
         **_pooler_option(config, _from_pretrained(config, "AutoConfig"), described.model_class),
     )
     absent = sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]]))
@@ -152,43 +169,15 @@ def load_model(config: HuggingFaceConfig, described: Described, dtype: torch.dty
             f"random: {', '.join(absent[:8])}. Choose a model that has them."
         )
     loaded: nn.Module = model
+    if described.fused and described.looks is not None:
+        tell_first_row(loaded, described.looks)
     return loaded
 
 
-def run(model: nn.Module, pixels: Tensor, options: tuple[str, ...]) -> Any:
-    """The model's own output with hidden states, of frames [F, C, H, W] or clips [F, T, C, H, W]."""
+def run(model: nn.Module, pixels: Tensor, options: tuple[str, ...], *, hidden_states: bool) -> Any:
+    """The model's own output, of frames [F, C, H, W] or clips [F, T, C, H, W]."""
     name = str(model.main_input_name)
-    return model(**{name: pixels}, output_hidden_states=True, **dict.fromkeys(options, True))
-
-
-@contextmanager
-def attention_rows(model: nn.Module, only: str | None = None) -> Iterator[dict[str, tuple[bool, Tensor]]]:
-    """While open, collect where queries look, by the name of the module, in the order in which they ran.
-
-    The values are whether it is a pooling, and [F, L]: the weights of its one query, or of the first token
-    as the mean over heads. `only` names the one module to watch.
-    """
-    rows: dict[str, tuple[bool, Tensor]] = {}
-
-    def keep(name: str, output: Any) -> None:
-        weights = output[1] if isinstance(output, tuple) and len(output) > 1 else None
-        if not isinstance(weights, Tensor):
-            return
-        if weights.ndim == 4 and weights.shape[-1] == weights.shape[-2]:
-            rows[name] = (False, weights[:, :, 0].float().mean(dim=1))
-        elif weights.ndim == 3 and weights.shape[1] == 1:
-            rows[name] = (True, weights[:, 0])
-
-    handles = [
-        module.register_forward_hook(lambda _module, _args, output, name=name: keep(name, output))
-        for name, module in model.named_modules()
-        if only in (None, name)
-    ]
-    try:
-        yield rows
-    finally:
-        for handle in handles:
-            handle.remove()
+    return model(**{name: pixels}, output_hidden_states=hidden_states, **dict.fromkeys(options, True))
 
 
 def read_colours(config: HuggingFaceConfig) -> Colours:
@@ -270,6 +259,20 @@ def _options(model: nn.Module, *, resized: bool) -> tuple[str, ...]:
     known = inspect.signature(model.forward).parameters
     wanted = ("interpolate_pos_encoding", "skip_predictor") if resized else ("skip_predictor",)
     return tuple(name for name in wanted if name in known)
+
+
+def _tells_when_fused(model: Any, looks: str | None, pixels: Tensor, options: tuple[str, ...]) -> bool:
+    """Whether a model without weights knows fused attention, and tells where it looks all the same."""
+    try:
+        model.set_attn_implementation("sdpa")
+    except ValueError:
+        return False
+    if looks is None:
+        return True
+    tell_first_row(model, looks)
+    with attention_rows(model, only={looks}) as rows, torch.no_grad():
+        run(model, pixels, options, hidden_states=False)
+    return looks in rows
 
 
 def _best_look(rows: dict[str, tuple[bool, Tensor]], tokens: int, *, has_class_token: bool) -> str | None:

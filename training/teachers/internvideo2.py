@@ -16,6 +16,7 @@ from training.models.encoder_config import EncoderConfig
 from training.models.interpolation import interpolate_positions
 from training.models.student_config import aligned_layers
 from training.released.description import read_description
+from training.released.kinds import HEADS
 from training.teachers.config import InternVideo2Config
 from training.teachers.frozen import (
     DTYPES,
@@ -27,20 +28,6 @@ from training.teachers.frozen import (
 )
 from training.teachers.teacher import TeacherSpec, TeacherTargets
 from training.teachers.weights import Tensors, load_weights
-
-HEADS = (
-    "clip_decoder.",
-    "final_clip_decoder.",
-    "mae_decoder.",
-    "clip_pos_embed",
-    "clip_img_pos_embed",
-    "mae_pos_embed",
-    "img_pos_embed",
-    "fc_norm.",
-    "head.",
-    "extra_mlp.",
-)
-"""What stands on an encoder in released files; a teacher of clips needs neither it nor image positions."""
 
 
 class InternVideo2Teacher(FrozenTeacher):
@@ -68,6 +55,9 @@ class InternVideo2Teacher(FrozenTeacher):
             encoder = VideoEncoder(architecture, pool=pool)
 
         def with_positions(tensors: Tensors) -> Tensors:
+            # Without positions the file is refused with all that it lacks.
+            if "pos_embed" not in tensors:
+                return tensors
             positions = tensors["pos_embed"].float()
             trained = _trained_grid(Path(config.weights), positions)
             return {**tensors, "pos_embed": interpolate_positions(positions, trained, architecture.grid)}
@@ -79,7 +69,8 @@ class InternVideo2Teacher(FrozenTeacher):
             DTYPES[config.precision],
             kinds=("student", "encoder", "classifier"),
             adapt=with_positions,
-            allow_unused=HEADS if pool else (*HEADS, "clip_projector."),
+            # A teacher of clips needs neither heads nor positions of images.
+            unused=HEADS - {"clip_projector"} if pool else HEADS,
         )
         return cls(config, spec, encoder)
 

@@ -60,7 +60,6 @@ class InternVlTeacher(FrozenTeacher):
             DTYPES[config.precision],
             kinds=("internvl",),
             adapt=lambda tensors: for_video(tensors, architecture),
-            allow_unused=("logit_scale",),
         )
         return cls(config, config.spec(student), encoder)
 
@@ -79,11 +78,10 @@ class InternVlTeacher(FrozenTeacher):
 
 def for_video(tensors: Tensors, architecture: EncoderConfig) -> Tensors:
     """An image encoder's tensors for videos of one frame, and for another resolution."""
-    trained = INTERNVL_C.model_copy(update={"patch_px": architecture.patch_px}).grid
     weight = tensors[PATCHES]
-    positions = interpolate_positions(tensors["pos_embed"].float(), trained, architecture.grid)
-    return {
-        **tensors,
-        PATCHES: weight.unsqueeze(2) if weight.ndim == 4 else weight,
-        "pos_embed": positions,
-    }
+    adapted = {**tensors, PATCHES: weight.unsqueeze(2) if weight.ndim == 4 else weight}
+    # Without positions the file is refused with all that it lacks.
+    if "pos_embed" in tensors:
+        trained = INTERNVL_C.model_copy(update={"patch_px": architecture.patch_px}).grid
+        adapted["pos_embed"] = interpolate_positions(tensors["pos_embed"].float(), trained, architecture.grid)
+    return adapted

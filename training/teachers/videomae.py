@@ -18,8 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from training.models.attention import attend
 from training.models.encoder_config import EncoderConfig
 from training.models.interpolation import interpolate_positions
+from training.models.patch_embed import PatchProjection, cut_patches
 from training.models.student_config import aligned_layers
 from training.teachers.architectures import VIDEOMAE_G, VideoMaeArchitecture
 from training.teachers.config import VideoMaeConfig
@@ -103,12 +105,12 @@ def position_table(positions: int, width: int) -> Tensor:
 class _PatchEmbed(nn.Module):
     def __init__(self, architecture: VideoMaeArchitecture) -> None:
         super().__init__()
-        patch = (architecture.tubelet_frames, architecture.patch_px, architecture.patch_px)
-        self.proj = nn.Conv3d(3, architecture.width, kernel_size=patch, stride=patch)
+        self.patch = (architecture.tubelet_frames, architecture.patch_px, architecture.patch_px)
+        self.proj = PatchProjection(3, architecture.width, kernel_size=self.patch, stride=self.patch)
 
     def forward(self, video_BCTHW: Tensor) -> Tensor:
-        x_BDTHW: Tensor = self.proj(video_BCTHW)
-        return x_BDTHW.flatten(2).transpose(1, 2)
+        x_BLD: Tensor = self.proj(cut_patches(video_BCTHW, self.patch))
+        return x_BLD
 
 
 class _Block(nn.Module):
@@ -138,12 +140,10 @@ class _Attention(nn.Module):
     def forward(self, x_BLD: Tensor) -> Tensor:
         bias = torch.cat([self.q_bias, torch.zeros_like(self.v_bias), self.v_bias])
         qkv_BLD = functional.linear(x_BLD, self.qkv.weight, bias)
-        q_BNLH, k_BNLH, v_BNLH = (
-            part_BLD.view(*part_BLD.shape[:2], self.heads, -1).transpose(1, 2)
-            for part_BLD in qkv_BLD.chunk(3, dim=-1)
+        q_BLNH, k_BLNH, v_BLNH = (
+            part_BLD.view(*part_BLD.shape[:2], self.heads, -1) for part_BLD in qkv_BLD.chunk(3, dim=-1)
         )
-        y_BNLH = functional.scaled_dot_product_attention(q_BNLH, k_BNLH, v_BNLH)
-        y_BLD: Tensor = self.proj(y_BNLH.transpose(1, 2).flatten(2))
+        y_BLD: Tensor = self.proj(attend(q_BLNH, k_BLNH, v_BLNH).flatten(2))
         return y_BLD
 
 

@@ -35,12 +35,12 @@ def load_weights(
     *,
     kinds: tuple[Kind, ...],
     adapt: Callable[[Tensors], Tensors],
-    allow_unused: Collection[str] = (),
+    unused: Collection[str] = (),
 ) -> None:
     """Give a model that was built on the meta device its weights, in a dtype, on a device.
 
-    `kinds` is what the file may hold, `adapt` makes its tensors those of the model, and names that begin
-    with one of `allow_unused` may be left over.
+    `kinds` is what the file may hold, `adapt` makes its tensors those of the model, and names whose first
+    word is in `unused` are left where they are.
 
     Raises:
         ValueError: the file is missing, not the one meant, holds something else, or does not fit.
@@ -59,9 +59,10 @@ def load_weights(
             f"weights = {path} holds a {found.title}, which is no teacher of kind: {config.kind}. Give the "
             f"path of {WHENCE[config.kind]}."
         )
-    own = adapt({name: tensors[found.prefix + name] for name in found.own})
+    wanted = [name for name in found.own if name.partition(".")[0] not in unused]
+    own = adapt({name: tensors[found.prefix + name] for name in wanted})
     cast = {name: tensor.to(device=device, dtype=dtype) for name, tensor in own.items()}
-    load_strictly(model, cast, source=str(path), allow_unused=allow_unused, assign=True)
+    load_strictly(model, cast, source=str(path), assign=True)
 
 
 def _check_sha256(path: Path, wanted: str) -> None:

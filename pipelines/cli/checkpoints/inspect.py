@@ -118,7 +118,7 @@ def _config_lines(found: Inspection) -> Iterator[str]:
     for name, settings in _parts(description).items():
         text = ", ".join(f"{key} {value}" for key, value in settings.items()) if settings else "none"
         yield f"  {name:<14}{text}"
-    told = "" if description.provenance else " (assumed: the file does not tell)"
+    told = "" if found.described else " (assumed: the file does not tell)"
     yield f"  {'gelu':<14}{encoder.gelu}{told}"
     if description.provenance:
         yield f"  {'from':<14}{plain(description.provenance.source)}: {description.provenance.recognised}"

@@ -17,12 +17,12 @@ import torch
 
 from tests.training.engines.trials import (
     BATCH,
+    FEW,
     KINDS,
     OPTIMIZER,
     SAVED,
     build,
     config,
-    error_of,
     loader,
     loss_of,
     run,
@@ -32,7 +32,7 @@ from tests.training.engines.trials import (
 )
 from training.engines.arithmetic import BatchArithmetic
 from training.engines.build import build_engine
-from training.engines.config import DdpConfig, DeepSpeedConfig
+from training.engines.config import DdpConfig
 from training.engines.engine import NonFiniteGradientError
 from training.engines.ranks import Ranks
 
@@ -124,7 +124,7 @@ def test_a_model_without_memory_gets_the_weights_of_one_with(results: dict[str, 
 
 @each_engine
 def test_bf16_trains_about_the_same(results: dict[str, Any], kind: str) -> None:
-    low, full = results[kind]["bf16"], results["ddp"]["plain"]
+    low, full = results[kind]["bf16"], results["ddp"]["plain"][:FEW]
     assert low != full
     assert apart(low, full) < BF16_TOLERANCE
     assert results[kind]["bf16_restored_same"]
@@ -143,7 +143,7 @@ def test_a_restored_engine_goes_on_bit_for_bit(results: dict[str, Any], kind: st
 def test_an_engine_goes_on_with_what_another_saved(results: dict[str, Any], kind: str) -> None:
     before = HERE[HERE.index(kind) - 1]
     assert results[kind]["names"] == results[before]["names"]
-    assert apart(results[f"{before} to {kind}"], results[kind]["dropping"][SAVED:]) < TOLERANCE
+    assert apart(results[f"{before} to {kind}"], results[kind]["dropping"][SAVED : SAVED + FEW]) < TOLERANCE
 
 
 @each_engine
@@ -163,7 +163,6 @@ def test_parameters_without_gradient_are_named(results: dict[str, Any], kind: st
 def test_processes_tell_each_other(results: dict[str, Any]) -> None:
     assert results["talk"] == {
         "any": [False, True],
-        "mean": {"a": 3.0, "b": 0.5},
         "gather": [{"rank": 0, "text": ""}, {"rank": 1, "text": "ééé"}],
         "agree": [[results["talk"]["agree"][0][0], "same"]] * 2,
     }
@@ -205,28 +204,3 @@ def test_blocks_are_compiled_one_by_one() -> None:
     build_engine(DdpConfig(compile=True), OPTIMIZER, model, ranks, BatchArithmetic(BATCH, 1))
     compiled = [name for name, module in model.named_modules() if module._compiled_call_impl is not None]
     assert compiled == ["blocks.0", "blocks.1", "blocks.2"]
-
-
-def test_deepspeed_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "deepspeed", None)
-    path = tmp_path / "zero.json"
-    path.write_text('{"zero_optimization": {"stage": 2}}')
-    ranks = Ranks.join("cpu")
-    engine = DeepSpeedConfig(kind="deepspeed", config=str(path))
-    try:
-        message = error_of(lambda: build(engine, ranks))
-    finally:
-        ranks.close()
-    assert "pip install 'cliploom[train]'" in message
-
-
-def test_zero_3_is_not_compiled(tmp_path: Path) -> None:
-    path = tmp_path / "zero.json"
-    path.write_text('{"zero_optimization": {"stage": 3}}')
-    ranks = Ranks.join("cpu")
-    engine = DeepSpeedConfig(kind="deepspeed", config=str(path), compile=True)
-    try:
-        message = error_of(lambda: build(engine, ranks))
-    finally:
-        ranks.close()
-    assert "Set engine.compile: false" in message

@@ -20,10 +20,8 @@ def test_a_lone_process_answers_itself() -> None:
     assert ranks.control is None
     assert ranks.any(True)
     assert not ranks.any(False)
-    assert ranks.mean({"loss": 2.0}) == {"loss": 2.0}
-    assert ranks.gather((1, "a")) == [[1, "a"]]
+    assert ranks.gather([1, "a"]) == [[1, "a"]]
     assert ranks.agree(1, "version") == "version"
-    ranks.barrier()
     ranks.close()
 
 

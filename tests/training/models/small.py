@@ -36,6 +36,11 @@ def small(**changes: Any) -> EncoderConfig:
     return EncoderConfig.model_validate(SMALL.model_dump() | changes)
 
 
+def count_parameters(model: torch.nn.Module) -> int:
+    """Number of weights that a model has, trained or not."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
 def video(config: EncoderConfig = SMALL, batch: int = 2) -> torch.Tensor:
     """The same noise for each call."""
     generator = torch.Generator().manual_seed(3)

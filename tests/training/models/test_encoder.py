@@ -117,7 +117,7 @@ def test_class_token_starts_without_a_position() -> None:
 @pytest.mark.parametrize("drop_path", [0.0, 0.5])
 def test_gradients_are_those_of_activations_computed_again(drop_path: float) -> None:
     gradients = []
-    for checkpointed_blocks in (0, 2, 128):
+    for checkpointed_blocks in (0, 2, SMALL.depth):
         model = encoder(drop_path=drop_path, checkpointed_blocks=checkpointed_blocks)
         kept: list[int] = []
         model.blocks[0].attn.register_forward_hook(lambda *_, kept=kept: kept.append(1))

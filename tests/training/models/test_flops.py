@@ -7,12 +7,11 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from tests.training.models.small import HEADS, SMALL, VISIBLE, small, video
+from tests.training.models.small import HEADS, SMALL, VISIBLE, count_parameters, small, video
 from tests.training.models.test_student import DISTILLED, STAGE1
 from training.models.encoder import VideoEncoder
 from training.models.encoder_config import EncoderConfig
 from training.models.flops import (
-    count_parameters,
     encoder_macs,
     encoder_parameters,
     student_macs,

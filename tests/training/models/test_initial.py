@@ -18,8 +18,8 @@ from training.models.classifier_config import ClassifierConfig
 from training.models.encoder import VideoEncoder
 from training.models.initial import init_weights
 from training.models.pixel_decoder import PixelDecoder
+from training.models.pixel_decoder_config import PixelDecoderConfig
 from training.models.student import Student
-from training.objectives.masked_pixels_config import PixelDecoderConfig
 
 
 def student() -> Student:

@@ -9,10 +9,9 @@ import pytest
 import torch
 
 from tests.conftest import SHARED_MEDIA
-from tests.training.models.small import HEADS, SMALL, VISIBLE, small, video
+from tests.training.models.small import HEADS, SMALL, VISIBLE, count_parameters, small, video
 from training.models.encoder import VideoEncoder
 from training.models.encoder_config import EncoderConfig
-from training.models.flops import count_parameters
 from training.models.student import Student
 from training.models.student_config import FinalHeadConfig, HeadConfig, StudentConfig, aligned_layers
 

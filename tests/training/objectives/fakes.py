@@ -3,6 +3,7 @@
 # ruff: noqa: N803, N806 (shape suffixes)
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -57,14 +58,20 @@ MOTION = replace(
 )
 
 
+GIVEN: list[weakref.ref[Tensor]] = []
+"""Features of all patches of the last look of any teacher."""
+
+
 @dataclass
 class FakeConfig:
-    """Stands where a teacher's config stands."""
+    """Stands where a teacher's config stands; `alive` are features of the look before, at each look."""
 
     its_spec: TeacherSpec
     kind: str = "fake"
     weights: str = "first"
+    micro_batch_size: int | None = None
     asked: list[Tensor] = field(default_factory=list)
+    alive: list[int] = field(default_factory=list)
     loaded: int = 0
 
     def spec(self, encoder: EncoderConfig) -> TeacherSpec:
@@ -81,11 +88,14 @@ class FakeTeacher:
         config.loaded += 1
         self.spec = config.its_spec
         self._asked = config.asked
+        self._alive = config.alive
 
     def __call__(self, video_BCTHW: Tensor) -> TeacherTargets:
         spec = self.spec
         assert video_BCTHW.shape[1:] == (3, spec.num_frames, spec.size_px, spec.size_px)
         self._asked.append(video_BCTHW)
+        self._alive.append(sum(given() is not None for given in GIVEN))
+        GIVEN.clear()
         slots, height, width = spec.grid
         patches = (
             video_BCTHW.unfold(2, spec.num_frames // slots, spec.num_frames // slots)
@@ -101,6 +111,7 @@ class FakeTeacher:
         if spec.class_token:
             pixels_BLV = torch.cat([pixels_BLV.mean(dim=1, keepdim=True), pixels_BLV], dim=1)
         middle_KBLD = torch.stack([seen(pixels_BLV, spec.width) for _ in range(spec.layers)])
+        GIVEN.append(weakref.ref(middle_KBLD))
         attention = pixels_BLV[:, int(spec.class_token) :].var(dim=-1).unflatten(1, (slots, -1))
         return TeacherTargets(
             middle_KBLD=middle_KBLD,

@@ -16,7 +16,7 @@ from training.models.encoder_config import EncoderConfig
 from training.objectives.build import build_objective
 from training.objectives.distillation import Distillation, distance
 from training.objectives.distillation_config import DistillationConfig, TermWeights
-from training.objectives.targets import project, random_directions
+from training.objectives.targets import Targets, project, random_directions
 from training.randomness import Draw
 
 Build = Callable[..., Distillation]
@@ -90,6 +90,29 @@ def test_teachers_look_once_for_several_masks(build: Build) -> None:
     alone = build(fake_config(masks_per_view=3), views_per_clip=2).prepare(clips()[4:5], DRAWS[4:5])
     assert torch.equal(alone.targets.visible_RP, prepared.targets.visible_RP[24:30])
     torch.testing.assert_close(alone.targets.middle_KRLD, prepared.targets.middle_KRLD[:, 24:30])
+
+
+def test_teachers_look_at_as_many_views_at_once_as_they_are_told_to(build: Build) -> None:
+    def targets(size: int | None) -> tuple[Targets, list[int]]:
+        teacher = FakeConfig(MEANING, micro_batch_size=size)
+        motion = FakeConfig(MOTION, micro_batch_size=None if size is None else size + 1)
+        found = build(fake_config(teacher, motion, masks_per_view=2)).prepare(clips(), DRAWS).targets
+        return found, [len(asked) for asked in (*teacher.asked, *motion.asked)]
+
+    whole, asked_for = targets(None)
+    assert asked_for == [6, 6]
+    parts, asked_for = targets(4)
+    # All features of one look are gone before the next.
+    assert asked_for == [4, 2, 5, 1]
+    assert torch.equal(parts.visible_RP, whole.visible_RP)
+    for name in ("middle_KRLD", "final_RD", "motion_KRPD"):
+        torch.testing.assert_close(getattr(parts, name), getattr(whole, name))
+
+
+def test_features_of_hidden_patches_are_not_kept_while_teachers_look_on(build: Build) -> None:
+    teacher, motion = FakeConfig(MEANING, micro_batch_size=2), FakeConfig(MOTION, micro_batch_size=3)
+    build(fake_config(teacher, motion)).prepare(clips(), DRAWS)
+    assert [alive for config in (teacher, motion) for alive in config.alive] == [0] * 5
 
 
 def test_all_see_the_same_crop_at_their_own_size_and_frames(build: Build) -> None:
@@ -209,9 +232,9 @@ def test_loss_falls_when_teachers_say_something_about_the_clip(build: Build) -> 
         ),
         (fake_config(FakeConfig(MOTION)), STUDENT, r"attention, but .* does not tell where it looks"),
         (
-            fake_config(mask=MaskConfig(ratio=0.99)),
-            STUDENT.model_copy(update={"size_px": 16}),
-            r"ratio = 0.99 hides 3 of the 4 patches|gives 4x4x4",
+            fake_config(FakeConfig(MOTION), mask=MaskConfig(kind="random"), weights=TermWeights(final=0.5)),
+            STUDENT,
+            r"weights.final = 0.5, but objective.teacher \(fake video model\) has no pooled vector",
         ),
         (
             fake_config(mask=MaskConfig(ratio=0.01)),
@@ -236,7 +259,11 @@ def test_what_does_not_fit_is_refused(
     ("values", "message"),
     [
         ({"mask": {"kind": "tube", "scope": "clip"}}, "Set scope: frame"),
-        ({"weights": {"middle": 0, "final": 0, "motion": 0}}, "nothing to learn"),
+        ({"weights": {"middle": 0}}, r"weights.middle\n  Input should be greater than 0"),
+        (
+            {"weights": {"motion": 0}, "motion_teacher": {"kind": "videomae", "weights": "x"}},
+            "motion_teacher, which would look at clips for nothing",
+        ),
         ({"weights": {"motion": 2.0}}, "there is no motion_teacher"),
         ({"target_cache": {"folder": "x"}}, "kind = ema follows the student"),
     ],

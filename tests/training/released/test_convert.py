@@ -21,7 +21,10 @@ from training.released.convert import convert
 from training.released.description import CONFIG, EncoderDescription, StudentDescription, read_description
 from training.released.errors import CheckpointFileError, CheckpointMismatchError
 from training.released.files import WEIGHTS
+from training.released.inspection import inspect_checkpoint
 from training.released.load import load_model
+from training.teachers.build import build_teacher
+from training.teachers.config import InternVideo2Config
 
 
 def converted(
@@ -102,6 +105,22 @@ def test_motion_positions_have_no_class_token(tmp_path: Path) -> None:
     folder = converted(tmp_path, model.state_dict(), num_frames=4)
     wanted = interpolate_positions(model.state_dict()["mae_pos_embed"], (2, 16, 16), (4, 16, 16), 0)
     assert torch.equal(load_file(folder / WEIGHTS)["mae_pos_embed"], wanted)
+
+
+def test_how_a_run_computed_is_not_asked_of_who_reads_its_weights(tmp_path: Path) -> None:
+    """A machine without flash-attn reads what one with it has written."""
+    folder = converted(tmp_path, encoder().state_dict())
+    values = json.loads((folder / CONFIG).read_text())
+    values["encoder"] |= {"attention": "flash", "checkpointed_blocks": 128, "drop_path": 0.25}
+    (folder / CONFIG).write_text(json.dumps(values))
+    read = read_description(folder).encoder
+    assert (read.attention, read.checkpointed_blocks, read.drop_path) == ("auto", 0, 0.25)
+    assert load_model(folder)(video(SMALL, batch=1)).tokens_BLD.isfinite().all()
+    assert inspect_checkpoint(folder, Hints()).identity.loads
+    again = convert(folder, tmp_path / "again", Hints()).folder
+    assert "flash" not in (again / CONFIG).read_text()
+    config = InternVideo2Config(kind="internvideo2", weights=str(folder), layers=1, precision="fp32")
+    assert build_teacher(config, small(), torch.device("cpu")).spec.width == 384
 
 
 def test_a_folder_can_be_converted_again(tmp_path: Path) -> None:

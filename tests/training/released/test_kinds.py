@@ -121,6 +121,7 @@ def test_clip_files_are_deltas_and_name_what_they_need() -> None:
         assert not found.loads
         assert found.problem is not None
         assert base in found.problem
+        assert "does not lay one upon the other" in found.problem
         assert "vision_align" in found.recognised.others
 
 

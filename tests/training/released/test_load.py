@@ -124,15 +124,36 @@ def test_what_shapes_do_not_show_is_compared(tmp_path: Path, changes: dict[str, 
             load_into(fresh(**changes), source)
 
 
-def test_pool_heads_are_compared_where_they_are_known(tmp_path: Path) -> None:
-    folder = convert(save(tmp_path / "a.pth", encoder().state_dict()), tmp_path / "folder", Hints()).folder
-    with pytest.raises(CheckpointMismatchError, match="pool_heads = 16, but the model has pool_heads = 8"):
-        load_into(fresh(pool_heads=8), folder)
+def test_pool_heads_are_compared(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.pth", encoder().state_dict())
+    folder = convert(path, tmp_path / "folder", Hints()).folder
+    for source in (path, folder):
+        with pytest.raises(
+            CheckpointMismatchError, match="pool_heads = 16, but the model has pool_heads = 8"
+        ):
+            load_into(fresh(pool_heads=8), source)
+
+
+def test_pool_heads_do_not_matter_without_a_pooling_to_take(tmp_path: Path) -> None:
+    tensors = {n: t for n, t in encoder().state_dict().items() if not n.startswith("clip_projector.")}
+    loaded = load_into(fresh(pool_heads=8), save(tmp_path / "a.pth", tensors))
+    assert "clip_projector.cross_attn.q.weight" in loaded.new
+
+
+def test_a_file_of_an_unknown_width_must_say_its_heads(tmp_path: Path) -> None:
+    shape: dict[str, Any] = {"width": 48, "heads": 3}
+    path = save(tmp_path / "a.pth", encoder(**shape).state_dict())
+    with pytest.raises(CheckpointMismatchError, match=r"width 48.*checkpoints convert .*a\.pth .*--heads N"):
+        load_into(fresh(**shape), path)
+    folder = convert(path, tmp_path / "folder", Hints(heads=3)).folder
+    assert load_into(fresh(**shape), folder).unused == ()
+    with pytest.raises(CheckpointMismatchError, match="heads = 3, but the model has heads = 6"):
+        load_into(fresh(width=48, heads=6), folder)
 
 
 def test_a_delta_and_a_teacher_start_nothing(tmp_path: Path) -> None:
     delta = {name: tensor for name, tensor in stage2().items() if "clip_projector" in name}
-    with pytest.raises(CheckpointMismatchError, match="laid upon"):
+    with pytest.raises(CheckpointMismatchError, match="was trained on the distilled S"):
         load_into(fresh(), save(tmp_path / "a.pth", delta))
     teacher = {"patch_embed.proj.weight": torch.ones(4, 3, 2, 2, 2), "blocks.0.attn.q_bias": torch.ones(4)}
     with pytest.raises(CheckpointMismatchError, match="cannot start from it"):

@@ -31,11 +31,26 @@ def patches(video: Tensor, size: int, frames: int = 1) -> Tensor:
     return torch.stack(rows)
 
 
-def encode(weights: Mapping[str, Tensor], video: Tensor, *, heads: int, pool_heads: int) -> Seen:
-    """Encode a clip [C, T, H, W] of normalised colours."""
+def encode(
+    weights: Mapping[str, Tensor],
+    video: Tensor,
+    *,
+    heads: int,
+    pool_heads: int,
+    gelu: str = "tanh",
+    positions: Tensor | None = None,
+    visible: list[int] | None = None,
+) -> Seen:
+    """Encode a clip [C, T, H, W] of normalised colours, or the patches of it that `visible` counts.
+
+    `positions` [L, D] stand in for those of the weights.
+    """
     kernel = weights["patch_embed.proj.weight"]
-    tokens = patches(video, kernel.shape[-1]) @ kernel.flatten(1).T + weights["patch_embed.proj.bias"]
-    x = torch.cat([weights["cls_token"][0], tokens]) + weights["pos_embed"][0]
+    tokens = patches(video, kernel.shape[-1], kernel.shape[2]) @ kernel.flatten(1).T
+    x = torch.cat([weights["cls_token"][0], tokens + weights["patch_embed.proj.bias"]])
+    x = x + (weights["pos_embed"][0] if positions is None else positions)
+    if visible is not None:
+        x = torch.stack([x[0], *(x[1 + index] for index in visible)])
     blocks = []
     depth = 1 + max(int(name.split(".")[1]) for name in weights if name.startswith("blocks."))
     for index in range(depth):
@@ -46,12 +61,30 @@ def encode(weights: Mapping[str, Tensor], video: Tensor, *, heads: int, pool_hea
         }
         x = x + own["ls1.gamma"] * attention(own, rms(x, own["norm1.weight"]), heads)
         hidden = rms(x, own["norm2.weight"]) @ own["mlp.fc1.weight"].T + own["mlp.fc1.bias"]
-        inner = 0.7978845608028654 * (hidden + 0.044715 * hidden**3)
-        hidden = 0.5 * hidden * (1 + torch.tanh(inner))
+        hidden = tanh_gelu(hidden) if gelu == "tanh" else erf_gelu(hidden)
         x = x + own["ls2.gamma"] * (hidden @ own["mlp.fc2.weight"].T + own["mlp.fc2.bias"])
         blocks.append(x)
     pooled, looks = pool(weights, x, pool_heads)
     return Seen(blocks, pooled, looks)
+
+
+def head(weights: Mapping[str, Tensor], name: str, x: Tensor) -> Tensor:
+    """A head of a student: one matrix or two, a LayerNorm, length 1."""
+    if f"{name}.head.weight" in weights:
+        x = x @ weights[f"{name}.head.weight"].T + weights[f"{name}.head.bias"]
+    else:
+        x = erf_gelu(x @ weights[f"{name}.head.0.weight"].T + weights[f"{name}.head.0.bias"])
+        x = x @ weights[f"{name}.head.2.weight"].T + weights[f"{name}.head.2.bias"]
+    x = functional.layer_norm(x, x.shape[-1:], weights[f"{name}.norm.weight"], weights[f"{name}.norm.bias"])
+    return functional.normalize(x, dim=-1)
+
+
+def tanh_gelu(x: Tensor) -> Tensor:
+    return 0.5 * x * (1 + torch.tanh(0.7978845608028654 * (x + 0.044715 * x**3)))
+
+
+def erf_gelu(x: Tensor) -> Tensor:
+    return 0.5 * x * (1 + torch.erf(x / 2**0.5))
 
 
 def rms(x: Tensor, weight: Tensor) -> Tensor:

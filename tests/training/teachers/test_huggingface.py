@@ -154,6 +154,25 @@ def test_another_size_interpolates_positions(tmp_path: Path) -> None:
     _close(teacher(video).middle_KBLD[0, 0, 1:], seen.hidden_states[-1][:, 1:].flatten(0, 1))
 
 
+def test_attention_with_a_bias_is_written_out(tmp_path: Path) -> None:
+    from transformers import BeitConfig, BeitModel
+
+    config = BeitConfig(**SIZES, use_relative_position_bias=True)
+    model = _saved(BeitModel(config, add_pooling_layer=False), tmp_path)
+    teacher = _teacher(tmp_path)
+    video = tiny.clips(2, 3)
+    targets = teacher(video)
+    model.set_attn_implementation("eager")
+    with torch.no_grad():
+        pixels = teacher._normalised(video).transpose(1, 2).flatten(0, 1)
+        seen = model(pixels, output_hidden_states=True, output_attentions=True)
+    _close(targets.middle_KBLD[1], _by_clip(seen.hidden_states[-1]))
+    looks = seen.attentions[-1][:, :, 0].mean(1)[:, 1:]
+    torch.testing.assert_close(
+        targets.attention_BTN, (looks / looks.sum(-1, keepdim=True)).view(2, 3, 4), atol=1e-5, rtol=1e-4
+    )
+
+
 def _video_model(kind: str) -> Any:
     if kind == "videomae":
         from transformers import VideoMAEConfig, VideoMAEModel
@@ -241,3 +260,36 @@ def test_code_beside_the_weights_is_not_run(tmp_path: Path) -> None:
 def test_a_name_must_be_pinned() -> None:
     with pytest.raises(ValueError, match="40 hex digits"):
         HuggingFaceConfig(kind="huggingface", model="openai/clip-vit-base-patch16")
+
+
+@pytest.mark.parametrize("kind", ["clip", "siglip", "dinov2", "vjepa2"])
+def test_neither_whole_attention_nor_all_blocks_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    _saved(_models()[kind](), tmp_path)
+    teacher = _teacher(tmp_path)
+    model = teacher._model  # type: ignore[attr-defined]
+    weights, asked = [], []
+    for module in model.modules():
+        module.register_forward_hook(
+            lambda _m, _a, output: weights.append(output[1]) if isinstance(output, tuple) else None
+        )
+    model.register_forward_pre_hook(
+        lambda _m, _a, options: asked.append(options["output_hidden_states"]), with_kwargs=True
+    )
+    teacher(tiny.clips(2, teacher.spec.num_frames))
+    told = [row for row in weights if isinstance(row, Tensor)]
+    assert len(told) == (1 if teacher.spec.attention else 0)
+    assert all(row.shape[-2] == 1 for row in told)
+    assert asked == [False]
+
+
+def _models() -> dict[str, Callable[[], Any]]:
+    from transformers import CLIPVisionConfig, CLIPVisionModel, SiglipVisionConfig, SiglipVisionModel
+
+    return {
+        "clip": lambda: CLIPVisionModel(CLIPVisionConfig(**SIZES)),
+        "siglip": lambda: SiglipVisionModel(SiglipVisionConfig(**SIZES)),
+        "dinov2": _dinov2,
+        "vjepa2": lambda: _video_model("vjepa2"),
+    }

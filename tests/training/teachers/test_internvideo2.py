@@ -122,6 +122,15 @@ def test_a_file_of_another_size_is_refused(tmp_path: Path) -> None:
         build_teacher(config, tiny.STUDENT, tiny.CPU)
 
 
+def test_a_file_without_positions_is_refused_by_name(tmp_path: Path) -> None:
+    tensors = tiny.weights(tiny.ENCODER)
+    del tensors["pos_embed"]
+    folder = _folder(tmp_path / "own", tensors, EncoderDescription(encoder=tiny.ENCODER))
+    config = InternVideo2Config(kind="internvideo2", weights=str(folder), layers=2)
+    with pytest.raises(ValueError, match=r"(?s)missing: 1\n    pos_embed\n"):
+        build_teacher(config, tiny.STUDENT, tiny.CPU)
+
+
 def test_positions_of_an_unknown_grid_are_refused(tmp_path: Path) -> None:
     torch.save({"module": tiny.weights(tiny.ENCODER)}, tmp_path / "tiny.pt")
     config = InternVideo2Config(kind="internvideo2", weights=str(tmp_path / "tiny.pt"), size="S", size_px=28)

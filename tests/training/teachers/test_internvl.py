@@ -133,6 +133,10 @@ def test_a_file_that_lacks_tensors_is_refused_by_name(
     torch.save(lacking | {"surprise": torch.zeros(1)}, tmp_path / "lacking.pth")
     with pytest.raises(ValueError, match=r"(?s)blocks\.1\.mlp\.fc2\.bias.*surprise"):
         _teacher(tmp_path / "lacking.pth")
+    del lacking["pos_embed"]
+    torch.save(lacking, tmp_path / "bare.pth")
+    with pytest.raises(ValueError, match=r"(?s)missing: 2\n    pos_embed\n    blocks\.1\.mlp\.fc2\.bias"):
+        _teacher(tmp_path / "bare.pth")
 
 
 def test_missing_files_say_where_they_come_from(tmp_path: Path) -> None:
