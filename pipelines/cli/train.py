@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -69,6 +70,7 @@ def command(
             return _dry_run(settings, world_size or 1)
         from training.run import train
 
+        _leave_out_warnings_for_developers()
         folder = output or str(Path("trained") / Path(config).stem)
         with _progress() as show:
             try:
@@ -126,3 +128,10 @@ def _dry_run(config: TrainConfig, world_size: int) -> int:
 
     click.echo(render(estimate(config, world_size)))
     return DONE
+
+
+def _leave_out_warnings_for_developers() -> None:
+    """What torch says to those who write engines, at each step, between the lines of the progress."""
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"torch\.distributed")
+    # Outputs are not changed in place.
+    warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view tensor")

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn, optim
 from torch.utils._pytree import tree_map_only
 
@@ -247,7 +248,13 @@ def _initialize(config: dict[str, Any], model: nn.Module, optimizer: optim.Optim
     ranks.leave_by(deepspeed.comm.destroy_process_group)
     # It prints how much memory there is.
     with redirect_stdout(sys.stderr):
-        engine, *_ = deepspeed.initialize(
-            model=model, optimizer=optimizer, config=config, dist_init_required=False
-        )
+        try:
+            engine, *_ = deepspeed.initialize(
+                model=model, optimizer=optimizer, config=config, dist_init_required=False
+            )
+        except ValidationError as error:
+            wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+            raise ValueError(
+                f"engine.config: DeepSpeed refuses a section of the JSON: {wrong}. Correct it there."
+            ) from None
     return engine
