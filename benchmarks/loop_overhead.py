@@ -34,19 +34,19 @@ from benchmarks.interleaved import Timing, last_line, show
 from benchmarks.trainer_loop import MemoryLoader
 from benchmarks.trainer_student import joined, random_batch
 from training.batch import Batch
+from training.checkpoints.state import Progress
 from training.config import TrainConfig
-from training.cost import clip_cost
 from training.engines.arithmetic import BatchArithmetic
 from training.engines.build import build_engine
 from training.engines.ranks import Ranks
+from training.estimate.cost import clip_cost
+from training.logs.metrics import MetricsLog
+from training.logs.sinks import open_sinks
 from training.loop import run_steps
-from training.metrics import MetricsLog
 from training.objectives.build import build_objective
 from training.objectives.objective import Objective
 from training.optimizer import build_optimizer, set_learning_rate
 from training.randomness import step_seed
-from training.sinks import open_sinks
-from training.state import Progress
 from training.step import Trainee
 
 BARE, PREPARED, LOOP = "bare", "bare, prepared", "loop"

@@ -34,7 +34,7 @@ from benchmarks.trainer_loop import from_memory_and_shards, train_from_shards
 from benchmarks.trainer_speed import Speed, measure
 from benchmarks.trainer_student import Setting, flops_per_step, free_memory, joined
 from training.engines.ranks import Ranks
-from training.hardware import peak_tflops
+from training.logs.hardware import peak_tflops
 from training.models.attention import has_flash
 
 Device = Literal["cpu", "cuda"]

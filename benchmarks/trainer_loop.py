@@ -14,15 +14,15 @@ from typing import Any, Protocol
 
 from benchmarks.trainer_student import Setting, cost, open_trainee
 from training.batch import Batch
+from training.checkpoints.state import Progress
 from training.config import TrainConfig
 from training.data import BatchLoader, open_stream
 from training.engines.ranks import Ranks
+from training.logs.metrics import RATE_WINDOW_STEPS, LoggingConfig, MetricsLog, Note, StepLog, Totals
+from training.logs.sinks import Sinks
 from training.loop import run_steps
-from training.metrics import RATE_WINDOW_STEPS, LoggingConfig, MetricsLog, Note, StepLog, Totals
 from training.result import TrainResult
 from training.run import train
-from training.sinks import Sinks
-from training.state import Progress
 from training.step import Trainee
 
 SHORT_SIDE_SHARE = 256 / 224

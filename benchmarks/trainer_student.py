@@ -17,17 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from shards.reading import Position
-from training.augmentation import Look, augment, draw_crops, normalise
-from training.augmentation_config import AugmentationConfig
 from training.batch import Batch
-from training.cost import GIGA, Cost
 from training.engines.arithmetic import BatchArithmetic
 from training.engines.build import build_engine
 from training.engines.config import DdpConfig
 from training.engines.engine import Engine
 from training.engines.ranks import Ranks
-from training.masking import visible_patches
-from training.masking_config import MaskConfig
+from training.estimate.cost import GIGA, Cost
 from training.models import flops
 from training.models.encoder_config import EncoderConfig
 from training.models.student import Student
@@ -37,6 +33,10 @@ from training.objectives.targets import Targets
 from training.optimizer import OptimizerConfig
 from training.randomness import Draw
 from training.step import Trainee
+from training.views.augmentation import Look, augment, draw_crops, normalise
+from training.views.augmentation_config import AugmentationConfig
+from training.views.masking import visible_patches
+from training.views.masking_config import MaskConfig
 
 Precision = Literal["fp32", "bf16"]
 MASK = MaskConfig(kind="random")

@@ -15,7 +15,7 @@ from pipelines.report.gather import gather
 from pipelines.report.render import write
 from pipelines.report.run_records import CommittedRecords
 from pipelines.run_view import RunView
-from training.metrics import METRICS_FILE
+from training.logs.metrics import METRICS_FILE
 from training.result import TrainResult
 
 

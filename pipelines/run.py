@@ -184,8 +184,8 @@ def _train(config: PipelineConfig, view: RunView, say: Say) -> TrainResult | Non
     if not manifests or not manifests[0]["num_samples"]:
         say("no sample was packed, so nothing is trained")
         return None
-    from training.progress import TrainingProgress
-    from training.resume import config_hash
+    from training.checkpoints.resume import config_hash
+    from training.logs.progress import TrainingProgress
     from training.run import train
 
     # A folder per data set and config: other data or another config is another training.

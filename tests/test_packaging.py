@@ -27,7 +27,7 @@ OPTIONAL = {
     "faster_whisper": {"captioning/speech/faster_whisper.py"},
     "huggingface_hub": {"captioning/serve/weights.py"},
     "deepspeed": {"training/engines/deepspeed.py"},
-    "wandb": {"training/wandb_sink.py"},
+    "wandb": {"training/logs/wandb_sink.py"},
 }
 """What comes with an extra, and the files that may import it, each with a message where it is missing."""
 HELP_S = 0.3

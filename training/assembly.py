@@ -7,14 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from training.checkpoints.state import Progress
 from training.config import TrainConfig
-from training.cost import clip_cost
 from training.data import BatchLoader, open_stream
 from training.engines.arithmetic import BatchArithmetic
 from training.engines.check import check_engine
-from training.metrics import MetricsLog, OnLog
-from training.sinks import Sink, Sinks, open_sinks
-from training.state import Progress
+from training.estimate.cost import clip_cost
+from training.logs.metrics import MetricsLog, OnLog
+from training.logs.sinks import Sink, Sinks, open_sinks
 from training.together import together
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from curation.base.config import Config, operational
-from training.checkpoint_config import CheckpointConfig
+from training.checkpoints.config import CheckpointConfig
 from training.data_config import DataConfig
 from training.engines.config import DdpConfig, EngineConfig
-from training.metrics import LoggingConfig
+from training.logs.metrics import LoggingConfig
 from training.models.encoder_config import EncoderConfig
 from training.objectives.config import ObjectiveConfig
 from training.objectives.masked_pixels_config import MaskedPixelsConfig

@@ -10,7 +10,7 @@ from curation.base.config import Config, operational
 from shards.reading.cache_config import CacheConfig
 from shards.reading.decode.config import DecoderConfig, PyavConfig
 from shards.reading.sources import RETRY_S
-from training.augmentation_config import AugmentationConfig
+from training.views.augmentation_config import AugmentationConfig
 
 Urls = str | Annotated[tuple[str, ...], Field(min_length=1)]
 SourceName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$")]

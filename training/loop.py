@@ -7,10 +7,10 @@ from collections.abc import Callable
 from functools import partial
 
 from training.batch import Batch
+from training.checkpoints.state import Progress
 from training.config import TrainConfig
 from training.data import BatchLoader
-from training.metrics import MetricsLog
-from training.state import Progress
+from training.logs.metrics import MetricsLog
 from training.step import Trainee, train_step
 from training.together import together
 

@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING
 
 from curation.base.storage import normalise
 from training.assembly import build_loader, build_trainee, open_data, open_metrics
+from training.checkpoints.export import describe_model
+from training.checkpoints.resume import check_same_config, config_hash, semantic_config, what_bends
+from training.checkpoints.state import Progress, SavedState, Setting, read_state
+from training.checkpoints.upload import FINISH_WITHIN_S
 from training.config import TrainConfig
 from training.data import reading_notes
 from training.errors import NonFiniteLossError, ToldElsewhereError
-from training.export import describe_model
 from training.interrupt import Interruption
-from training.metrics import MetricsLog, Note, OnLog, Totals
+from training.logs.metrics import MetricsLog, Note, OnLog, Totals
+from training.logs.reading_notes import telling
 from training.objectives.notes import objective_notes
 from training.output import OutputRefusedError, sole_writer
-from training.reading_notes import telling
 from training.result import TrainResult
-from training.resume import check_same_config, config_hash, semantic_config, what_bends
-from training.state import Progress, SavedState, Setting, read_state
 from training.together import together
-from training.upload import FINISH_WITHIN_S
 
 if TYPE_CHECKING:
-    from training.checkpoint import Checkpoint
+    from training.checkpoints.folder import Checkpoint
     from training.engines.ranks import Ranks
     from training.step import Trainee
 
@@ -88,7 +88,7 @@ class _Run:
     """What one call of `train` works with. Processes call its methods in step."""
 
     def __init__(self, config: TrainConfig, folder: Path, ranks: Ranks, on_log: OnLog | None) -> None:
-        from training.checkpoint import CheckpointFolder
+        from training.checkpoints.folder import CheckpointFolder
 
         self._config = config
         self._folder = folder

@@ -19,7 +19,7 @@ from pipelines.cli.options import json_option, set_option
 
 if TYPE_CHECKING:
     from training.config import TrainConfig
-    from training.metrics import OnLog
+    from training.logs.metrics import OnLog
 
 
 @click.command("train")
@@ -108,7 +108,7 @@ def _is_first() -> bool:
 
 
 def _progress() -> AbstractContextManager[OnLog | None]:
-    from training.progress import TrainingProgress
+    from training.logs.progress import TrainingProgress
 
     return TrainingProgress(sys.stderr) if _is_first() else nullcontext()
 
@@ -117,14 +117,14 @@ def _without_data(values: dict[str, Any]) -> None:
     """What a training costs is known without its shards, so a dry run need not name any."""
     data = values.setdefault("data", {})
     if isinstance(data, dict) and not {"train", "mixture"} & data.keys():
-        from training.dry_run import NO_DATA
+        from training.estimate.dry_run import NO_DATA
 
         data["train"] = NO_DATA
 
 
 def _dry_run(config: TrainConfig, world_size: int) -> int:
-    from training.dry_run import estimate
-    from training.dry_run_text import render
+    from training.estimate.dry_run import estimate
+    from training.estimate.text import render
 
     click.echo(render(estimate(config, world_size)))
     return DONE

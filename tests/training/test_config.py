@@ -12,14 +12,16 @@ import yaml
 from pydantic import ValidationError
 
 from tests.training.conftest import tiny_values
+from training.checkpoints.resume import config_hash
 from training.config import TrainConfig
-from training.resume import config_hash
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "train" / "stage1_tiny_cpu.yaml"
 
 
 def test_configs_and_entry_points_load_without_torch() -> None:
-    code = "import sys, training.config, training.run, training.progress; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys, training.config, training.run, training.logs.progress; sys.exit('torch' in sys.modules)"
+    )
     root = Path(__file__).resolve().parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, timeout=60).returncode == 0
 

@@ -18,7 +18,7 @@ from shards.format import canonical_json, kept_manifest_path, manifest_version
 from tests.training.conftest import tiny_values
 from tests.training.shard_set import write_shards
 from training.config import TrainConfig
-from training.metrics import Note, StepLog
+from training.logs.metrics import Note, StepLog
 from training.run import train
 
 Tiny = Callable[..., TrainConfig]

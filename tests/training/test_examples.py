@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from training.config import TrainConfig
-from training.dry_run import DryRun, estimate
-from training.dry_run_text import render
 from training.engines.arithmetic import BatchArithmetic
 from training.engines.deepspeed_config import read_deepspeed_config
+from training.estimate.dry_run import DryRun, estimate
+from training.estimate.text import render
 from training.models.student_config import aligned_layers
 from training.objectives.distillation_config import DistillationConfig
 from training.optimizer import learning_rate

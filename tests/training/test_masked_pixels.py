@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import nn
 
-from training.augmentation_config import AugmentationConfig
 from training.models.encoder_config import EncoderConfig
 from training.models.patch_embed import PatchEmbed
 from training.models.pixel_decoder_config import PixelDecoderConfig
 from training.objectives.masked_pixels import MaskedPixels, masked_mse, pixel_targets
 from training.objectives.masked_pixels_config import MaskedPixelsConfig
 from training.randomness import Draw
+from training.views.augmentation_config import AugmentationConfig
 
 
 def test_targets_are_patches_at_mean_0_and_variance_1_per_colour() -> None:

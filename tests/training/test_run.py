@@ -18,11 +18,11 @@ import training.interrupt as interrupt_module
 from shards.reading import ShardError
 from tests.training.conftest import tiny_values
 from tests.training.shard_set import write_shards
+from training.checkpoints.resume import ConfigChangedError
 from training.config import TrainConfig
-from training.metrics import Note, StepLog
+from training.logs.metrics import Note, StepLog
+from training.logs.progress import TrainingProgress
 from training.output import OutputRefusedError
-from training.progress import TrainingProgress
-from training.resume import ConfigChangedError
 from training.run import train
 
 Tiny = Callable[..., TrainConfig]

@@ -15,7 +15,7 @@ from tests.training.conftest import tiny_values
 from tests.training.fleet import trained
 from training.config import TrainConfig
 from training.engines import build
-from training.metrics import Note, StepLog
+from training.logs.metrics import Note, StepLog
 from training.run import train
 
 DISTILL = {
@@ -37,7 +37,7 @@ def values_of(shards: str, kind: str, tmp_path: Path) -> dict[str, Any]:
 
 def exported(shards: str, tmp_path: Path) -> str:
     """An encoder of one step, as a folder."""
-    from training.export import export
+    from training.checkpoints.export import export
 
     values = tiny_values(shards, model=DISTILL["model"], steps=1, schedule={"warmup_steps": 0})
     result = train(TrainConfig.model_validate(values), output=str(tmp_path / "before"))

@@ -6,7 +6,7 @@ import json
 import sys
 
 from training.config import TrainConfig
-from training.metrics import Note, StepLog
+from training.logs.metrics import Note, StepLog
 from training.run import train
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from training.augmentation_config import AugmentationConfig
 from training.models.encoder_config import EncoderConfig
 from training.objectives.distillation_config import DistillationConfig
 from training.objectives.masked_pixels_config import MaskedPixelsConfig
 from training.objectives.objective import Objective
+from training.views.augmentation_config import AugmentationConfig
 
 
 def build_objective(

@@ -17,8 +17,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from training.augmentation import Crops, Look, augment, draw_crops, normalise, repeat_rows, views_of
-from training.augmentation_config import AugmentationConfig
 from training.models.encoder_config import EncoderConfig
 from training.models.initial import built
 from training.models.student import Student, StudentOutput
@@ -32,6 +30,8 @@ from training.teachers.build import build_teacher
 from training.teachers.config import TeacherConfig
 from training.teachers.ema import EmaTeacher
 from training.teachers.teacher import Teacher
+from training.views.augmentation import Crops, Look, augment, draw_crops, normalise, repeat_rows, views_of
+from training.views.augmentation_config import AugmentationConfig
 
 PROJECTION_SEED = 0
 

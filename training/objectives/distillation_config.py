@@ -8,13 +8,13 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from curation.base.config import Config
-from training.masking_config import MaskConfig
 from training.models.encoder_config import EncoderConfig
 from training.models.student_config import FinalHeadConfig, HeadConfig, StudentConfig, aligned_layers
 from training.objectives.target_cache_config import TargetCacheConfig
 from training.teachers.config import TeacherConfig
 from training.teachers.fit import check_fits
 from training.teachers.teacher import TeacherSpec
+from training.views.masking_config import MaskConfig
 
 
 class TermWeights(Config):

@@ -17,7 +17,7 @@ from torch.nn import functional
 from training.objectives.target_cache import Entry, Layout
 from training.objectives.target_cache_config import scale_group
 from training.objectives.targets import Targets
-from training.transfer import to_device
+from training.views.transfer import to_device
 
 Storage = Literal["bf16", "int8"]
 

@@ -15,9 +15,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from training.augmentation import Look, augment, draw_crops, normalise, views_of
-from training.augmentation_config import AugmentationConfig
-from training.masking import tube_mask
 from training.models.encoder import VideoEncoder
 from training.models.encoder_config import EncoderConfig
 from training.models.initial import built
@@ -25,6 +22,9 @@ from training.models.patch_embed import take_tokens
 from training.models.pixel_decoder import PixelDecoder
 from training.objectives.masked_pixels_config import MaskedPixelsConfig
 from training.randomness import Draw
+from training.views.augmentation import Look, augment, draw_crops, normalise, views_of
+from training.views.augmentation_config import AugmentationConfig
+from training.views.masking import tube_mask
 
 VARIANCE_EPS = 1e-6
 """Keeps flat patches finite; on a scale of 0..1 it is far below one step of 8 bits."""

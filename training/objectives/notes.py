@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from training.augmentation_config import AugmentationConfig
 from training.models.encoder_config import EncoderConfig
 from training.objectives.distillation_config import DistillationConfig
 from training.objectives.masked_pixels_config import MaskedPixelsConfig
+from training.views.augmentation_config import AugmentationConfig
 
 
 def objective_notes(

@@ -6,13 +6,13 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from training.augmentation_config import AugmentationConfig
 from training.models.encoder_config import EncoderConfig
 from training.objectives.distillation_config import DistillationConfig
 from training.objectives.kept_targets import layout
 from training.objectives.target_cache import TargetCache
 from training.objectives.target_cache_config import TargetCacheConfig
 from training.teachers.config import EmaConfig, HuggingFaceConfig, TeacherConfig
+from training.views.augmentation_config import AugmentationConfig
 
 
 def open_cache(

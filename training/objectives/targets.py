@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.masking import visible_patches
-from training.masking_config import MaskConfig
 from training.models.encoder_config import EncoderConfig
 from training.randomness import Draw
 from training.teachers.teacher import Teacher, TeacherSpec, TeacherTargets
+from training.views.masking import visible_patches
+from training.views.masking_config import MaskConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from training.manifest import sha256, sync
+from training.checkpoints.manifest import sha256, sync
 from training.models.encoder_config import EncoderConfig
 from training.released.architecture import Hints
 from training.released.description import (

@@ -35,7 +35,7 @@ def read_source(path: Path, ignored: Collection[str] = ()) -> Source:
         NoCheckpointError: there is none.
         CheckpointFileError: it is damaged, or not safe to read.
     """
-    from training.export import is_training_checkpoint
+    from training.checkpoints.export import is_training_checkpoint
 
     path = _newest(path)
     if path.is_dir() and is_training_checkpoint(path):
@@ -52,8 +52,8 @@ def _newest(path: Path) -> Path:
 
 
 def _read_training(path: Path) -> Source:
-    from training.export import read_model
-    from training.state import read_state
+    from training.checkpoints.export import read_model
+    from training.checkpoints.state import read_state
 
     try:
         tensors, described = read_model(path)

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.augmentation import IMAGENET_MEAN, IMAGENET_STD
 from training.teachers.config import (
     EmaConfig,
     HuggingFaceConfig,
@@ -23,6 +22,7 @@ from training.teachers.config import (
     VideoMaeConfig,
 )
 from training.teachers.teacher import TeacherSpec, TeacherTargets
+from training.views.augmentation import IMAGENET_MEAN, IMAGENET_STD
 
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 

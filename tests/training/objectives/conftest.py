@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from tests.training.objectives.fakes import STUDENT, FakeTeacher
-from training.augmentation_config import AugmentationConfig
 from training.objectives import distillation, open_cache
 from training.objectives.distillation import Distillation
 from training.objectives.distillation_config import DistillationConfig
+from training.views.augmentation_config import AugmentationConfig
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.masking_config import MaskConfig
 from training.models.encoder_config import EncoderConfig
 from training.objectives.distillation_config import DistillationConfig, TermWeights
 from training.objectives.target_cache_config import TargetCacheConfig
 from training.teachers.teacher import TeacherSpec, TeacherTargets
+from training.views.masking_config import MaskConfig
 
 STUDENT = EncoderConfig(
     num_frames=4,

@@ -10,14 +10,14 @@ import torch
 from torch.nn import functional
 
 from tests.training.objectives.fakes import MEANING, MOTION, STUDENT, FakeConfig, FakeTeacher, fake_config
-from training.augmentation_config import AugmentationConfig
-from training.masking_config import MaskConfig
 from training.models.encoder_config import EncoderConfig
 from training.objectives.build import build_objective
 from training.objectives.distillation import Distillation, distance
 from training.objectives.distillation_config import DistillationConfig, TermWeights
 from training.objectives.targets import Targets, project, random_directions
 from training.randomness import Draw
+from training.views.augmentation_config import AugmentationConfig
+from training.views.masking_config import MaskConfig
 
 Build = Callable[..., Distillation]
 DRAWS = [Draw(0, 0, f"clip{number}") for number in range(6)]

@@ -13,7 +13,7 @@ import pytest
 
 from tests.training.conftest import tiny_values
 from training.config import TrainConfig
-from training.metrics import Note, StepLog
+from training.logs.metrics import Note, StepLog
 from training.objectives import distillation
 from training.run import train
 
@@ -74,7 +74,7 @@ def test_a_run_with_kept_targets_is_the_run_that_kept_them(
 
 def exported(shards: str, tmp_path: Path) -> str:
     """An encoder of one step, as a folder."""
-    from training.export import export
+    from training.checkpoints.export import export
 
     values = tiny_values(shards, model=MODEL, steps=1, schedule={"warmup_steps": 0})
     result = train(TrainConfig.model_validate(values), output=str(tmp_path / "before"))

@@ -10,7 +10,6 @@ from safetensors.torch import save_file
 
 from tests.training.objectives.fakes import STUDENT
 from tests.training.objectives.test_distillation import DRAWS, clips
-from training.augmentation_config import AugmentationConfig
 from training.models.encoder import VideoEncoder
 from training.objectives import distillation
 from training.objectives.build import build_objective
@@ -19,6 +18,7 @@ from training.objectives.distillation import Distillation
 from training.objectives.distillation_config import DistillationConfig
 from training.objectives.open_cache import weights_digest
 from training.released.description import EncoderDescription, to_json
+from training.views.augmentation_config import AugmentationConfig
 
 CPU = torch.device("cpu")
 

@@ -18,7 +18,6 @@ from torch.nn import functional
 
 from tests.training.objectives.fakes import MEANING, MOTION, STUDENT, FakeConfig, fake_config
 from tests.training.objectives.test_distillation import DRAWS, clips
-from training.augmentation_config import AugmentationConfig
 from training.objectives.distillation import Distillation
 from training.objectives.distillation_config import TermWeights
 from training.objectives.kept_targets import from_entries, layout, to_entries
@@ -27,6 +26,7 @@ from training.objectives.target_cache import TargetCache, fingerprints
 from training.objectives.target_cache_config import TargetCacheConfig
 from training.objectives.targets import Targets
 from training.randomness import Draw
+from training.views.augmentation_config import AugmentationConfig
 
 Build = Callable[..., Distillation]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.training.test_export import DISTILL, saved
+from tests.training.checkpoints.test_export import DISTILL, saved
 from training.released.architecture import Hints
 from training.released.convert import convert
 from training.released.errors import CheckpointFileError

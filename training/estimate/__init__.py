@@ -1,0 +1,1 @@
+"""What a training would cost, worked out from its config without torch."""
