@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from benchmarks.motion_clips import MOTIONS, NUM_FRAMES, draw_clip, make_clips, views
 
 LABELS = range(len(MOTIONS))
