@@ -30,7 +30,7 @@ from benchmarks.learning_probe import ProbeBudget, Probed, effective_rank, probe
 from benchmarks.learning_runs import (
     by_distillation,
     by_pixels,
-    encoder_config,
+    teacher_config,
     trained_encoder,
     untrained_encoder,
     write_shards,
@@ -49,12 +49,12 @@ class Sizes:
     """How much of everything: clips and steps."""
 
     clips: int = 4000
-    labelled: int = 1280
+    labelled: int = 384
     held_out: int = 1000
-    taught: int = 2000
+    taught: int = 4000
     pixel_steps: int = 2500
-    teacher_steps: int = 400
-    distillation_steps: int = 1000
+    teacher_steps: int = 300
+    distillation_steps: int = 800
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ def run_seed(seed: int, sizes: Sizes, budget: ProbeBudget) -> SeedResult:
             partial(by_pixels, url, folder / "pixels", steps=sizes.pixel_steps, seed=seed)
         )
         teacher = make_teacher(
-            taught, encoder_config(), folder / "teacher", steps=sizes.teacher_steps, seed=seed
+            taught, teacher_config(), folder / "teacher", steps=sizes.teacher_steps, seed=seed
         )
         distilled, distilled_s = _timed(
             partial(

@@ -33,7 +33,7 @@ WARM_UP = 0.1
 class ProbeBudget:
     """What every encoder's probe may use: a learning rate is chosen by clips that were set aside."""
 
-    epochs: int = 16
+    epochs: int = 30
     rates: tuple[float, ...] = (1e-3, 3e-3)
     set_aside: float = 0.2
 

@@ -38,6 +38,11 @@ def encoder_config() -> EncoderConfig:
     return EncoderConfig.model_validate(ENCODER)
 
 
+def teacher_config() -> EncoderConfig:
+    """The same for a teacher, whose branches start at full strength: it learns in fewer steps."""
+    return EncoderConfig.model_validate(ENCODER | {"layer_scale_init": 1.0})
+
+
 def write_shards(clips: MotionClips, folder: Path) -> str:
     """The clips, without their labels, as shards of H.264 in MP4; returns the URL."""
     folder.mkdir(parents=True)

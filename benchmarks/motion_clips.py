@@ -23,10 +23,12 @@ SIZE_PX = 32
 STEP_PX = SIZE_PX // NUM_FRAMES
 MOTIONS = (1, -1, 3, -3)
 """Steps from one frame to the next, by label."""
-FINEST_WAVE = 2
-"""Times that the finest wave of a scene goes up and down across it."""
-WAVE_CONTRAST = 16.0
+WAVES = ((0, 1), (1, 0), (1, 1), (1, -1))
+"""Times that each wave of a scene goes up and down, along its columns and along its rows."""
+WAVE_CONTRAST = 25.0
 """Deviation of a wave's amplitude in each colour, of 255."""
+NUM_SHAPES = 3
+RADII_PX = (3.0, 6.0)
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,22 @@ def views(label: int, start: int) -> NDArray[np.int64]:
 
 
 def _scene(random: np.random.Generator) -> NDArray[np.uint8]:
-    """Waves of random phase and colour, whole ones across the scene: uint8 [H, W, 3]."""
+    """Waves of random phase and colour under discs and squares; opposite edges fit: uint8 [H, W, 3]."""
     rows, columns = np.mgrid[0:SIZE_PX, 0:SIZE_PX] * 2 * np.pi / SIZE_PX
     scene = np.full((SIZE_PX, SIZE_PX, 3), random.uniform(70, 185, size=3))
-    for down in range(FINEST_WAVE + 1):
-        for right in range(-FINEST_WAVE, FINEST_WAVE + 1):
-            # A wave and its opposite are one.
-            if (down, right) > (0, 0):
-                wave = np.cos(down * rows + right * columns + random.uniform(0, 2 * np.pi))
-                scene += wave[..., None] * random.normal(0, WAVE_CONTRAST, size=3)
+    for down, right in WAVES:
+        wave = np.cos(down * rows + right * columns + random.uniform(0, 2 * np.pi))
+        scene += wave[..., None] * random.normal(0, WAVE_CONTRAST, size=3)
+    for _ in range(NUM_SHAPES):
+        cover = _shape(random)
+        scene = scene * (1 - cover) + random.uniform(0, 255, size=3) * cover
     return scene.clip(0, 255).round().astype(np.uint8)
+
+
+def _shape(random: np.random.Generator) -> NDArray[np.float64]:
+    """How much of each pixel a disc or a square covers, 0..1; opposite edges fit: [H, W, 1]."""
+    centre, radius_px = random.uniform(0, SIZE_PX, size=2), random.uniform(*RADII_PX)
+    away = np.abs(np.moveaxis(np.mgrid[0:SIZE_PX, 0:SIZE_PX] + 0.5, 0, -1) - centre)
+    away = np.minimum(away, SIZE_PX - away)
+    distance = np.hypot(away[..., 0], away[..., 1]) if random.integers(2) else away.max(axis=-1)
+    return np.clip(0.5 + radius_px - distance, 0, 1)[..., None]
